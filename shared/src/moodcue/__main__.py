@@ -1,0 +1,7 @@
+"""Run with `python -m moodcue`."""
+
+import sys
+
+from moodcue.cli import main
+
+sys.exit(main())

@@ -1,0 +1,195 @@
+"""Sockets of the bus with their options: where the broker is, how to publish, how to receive."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from moodcue.codec import Message, from_frames, to_frames
+from moodcue.events import Event
+from moodcue.security import CurveKeys, protect_client
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 5570
+
+EVENT_HWM = 1000
+FRAME_HWM = 2
+MAX_EVENT_BYTES = 1 << 20
+MAX_FRAME_BYTES = 16 << 20
+LINGER_MS = 500
+HEARTBEAT_INTERVAL_MS = 1000
+HEARTBEAT_TIMEOUT_MS = 3000
+
+
+class Port(IntEnum):
+    """The broker's sockets, as offsets from its first port."""
+
+    EVENTS_IN = 0
+    EVENTS_OUT = 1
+    FRAMES_IN = 2
+    WORKERS = 3
+    REPLAY = 4
+
+
+@dataclass(frozen=True)
+class BusAddress:
+    """Where the broker is: a host, and the first of five consecutive TCP ports."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    keys: CurveKeys | None = None
+
+    def endpoint(self, port: Port) -> str:
+        """Return the ZeroMQ endpoint of one of the broker's sockets."""
+        return f"tcp://{self.host}:{self.port + port}"
+
+
+def configure(socket: zmq.Socket[bytes], *, hwm: int, max_bytes: int) -> None:
+    """Set what ZeroMQ leaves unlimited or off.
+
+    Args:
+        socket: any socket, before it binds or connects.
+        hwm: high-water mark in messages per peer, both directions.
+        max_bytes: the largest message part that is accepted from a peer.
+    """
+    socket.sndhwm = hwm
+    socket.rcvhwm = hwm
+    socket.maxmsgsize = max_bytes
+    socket.linger = LINGER_MS
+    socket.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
+    socket.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
+    socket.reconnect_ivl = 100
+    socket.reconnect_ivl_max = 1000
+    socket.ipv6 = True
+
+
+def connect(
+    context: zmq.Context[zmq.Socket[bytes]],
+    kind: int,
+    address: BusAddress,
+    port: Port,
+    *,
+    hwm: int = EVENT_HWM,
+    max_bytes: int = MAX_EVENT_BYTES,
+) -> zmq.Socket[bytes]:
+    """Open a configured socket of a kind (`zmq.SUB`, …) that is connected to the broker."""
+    socket = context.socket(kind)
+    configure(socket, hwm=hwm, max_bytes=max_bytes)
+    protect_client(socket, address.keys)
+    socket.connect(address.endpoint(port))
+    return socket
+
+
+class Publisher:
+    """Numbers and sends the events of one source. Use it in the thread that made it.
+
+    What cannot be sent because the queue is full is counted in `dropped`, never waited for.
+    While the broker is away, up to the high-water mark of events wait for it.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: BusAddress,
+        *,
+        source: str,
+        port: Port = Port.EVENTS_IN,
+        hwm: int = EVENT_HWM,
+    ) -> None:
+        # XPUB instead of PUB, so that the broker's subscription can be waited for.
+        self._socket = context.socket(zmq.XPUB)
+        configure(self._socket, hwm=hwm, max_bytes=MAX_EVENT_BYTES)
+        self._socket.xpub_nodrop = True
+        protect_client(self._socket, address.keys)
+        self._socket.connect(address.endpoint(port))
+        self._last_seq: dict[str, int] = defaultdict(int)
+        self.source = source
+        self.dropped = 0
+
+    def wait_until_connected(self, timeout_seconds: float) -> bool:
+        """Wait for the broker's subscription; False if it has not come in time."""
+        return bool(self._socket.poll(int(timeout_seconds * 1000), zmq.POLLIN))
+
+    def next_seq(self, topic: str) -> int:
+        """Take the next number of a topic; the caller puts it into the event."""
+        self._last_seq[topic] += 1
+        return self._last_seq[topic]
+
+    def restore_seq(self, topic: str, last: int) -> None:
+        """Go on after the last number that an earlier life of this source has used."""
+        self._last_seq[topic] = max(self._last_seq[topic], last)
+
+    def send(self, topic: str, event: Event, body: bytes = b"") -> bool:
+        """Send an event; False (and counted) if the queue to the broker is full."""
+        self._discard_subscriptions()
+        try:
+            self._socket.send_multipart(to_frames(topic, event, body), zmq.DONTWAIT)
+        except zmq.Again:
+            self.dropped += 1
+            return False
+        return True
+
+    def _discard_subscriptions(self) -> None:
+        while self._socket.poll(0, zmq.POLLIN):
+            self._socket.recv()
+
+    def close(self, linger_ms: int = LINGER_MS) -> None:
+        """Close the socket, giving unsent events `linger_ms` to leave."""
+        self._socket.close(linger=linger_ms)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Subscriber:
+    """Receives events of some topics. Use it in the thread that made it."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: BusAddress,
+        *,
+        topics: Iterable[str],
+        hwm: int = EVENT_HWM,
+    ) -> None:
+        self.socket = connect(context, zmq.SUB, address, Port.EVENTS_OUT, hwm=hwm)
+        for topic in topics:
+            self.socket.subscribe(topic.encode())
+
+    def receive(self, timeout_seconds: float = 0.0) -> Message | None:
+        """Return the next message, or None when none came in time.
+
+        Raises:
+            ProtocolError: for a message that does not follow the contract; it is consumed, so
+                the next call goes on with the one behind it.
+        """
+        if not self.socket.poll(int(timeout_seconds * 1000), zmq.POLLIN):
+            return None
+        return from_frames(self.socket.recv_multipart())
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close(linger=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

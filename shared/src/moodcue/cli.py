@@ -1,0 +1,120 @@
+"""The `moodcue` command: listen to events, make keys."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from moodcue import __version__
+from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT
+from moodcue.client import subscribe
+from moodcue.codec import Message
+from moodcue.errors import MoodcueError
+from moodcue.events import AnyEvent, EmotionWindow, FaceEmotion, Recommendation, Status
+from moodcue.identity import NS_PER_SECOND
+from moodcue.security import create_keys
+from moodcue.taxonomy import EMOTIONS, dominant_emotion
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except MoodcueError as error:
+        print(f"moodcue: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does.
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="moodcue", description="Moodcue's events")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listen = commands.add_parser("listen", help="print events as they happen")
+    listen.add_argument("--topic", default="recommendation/", help="topic or its beginning")
+    listen.add_argument("--json", action="store_true", help="one JSON object per line")
+    listen.add_argument("--host", default=DEFAULT_HOST, help="host of the broker")
+    listen.add_argument("--port", type=int, default=DEFAULT_PORT, help="first port of the broker")
+    listen.add_argument("--after-seq", type=int, metavar="N", help="replay what came after N")
+    listen.add_argument("--count", type=int, default=0, help="end after so many; 0: never")
+    listen.add_argument("--curve-dir", type=Path, help="folder with a client's keys")
+    listen.set_defaults(command=_listen)
+    keys = commands.add_parser("keys", help="make CURVE keys for the broker and its clients")
+    keys.add_argument("folder", type=Path)
+    keys.set_defaults(command=_keys)
+    return parser
+
+
+def _listen(options: argparse.Namespace) -> int:
+    printed = 0
+    with subscribe(
+        options.topic,
+        host=options.host,
+        port=options.port,
+        after_seq=options.after_seq,
+        curve_dir=options.curve_dir,
+    ) as subscription:
+        while not options.count or printed < options.count:
+            message = subscription.get_message()
+            if message is not None:
+                text = as_json(message) if options.json else as_text(message.event)
+                print(text, flush=True)
+                printed += 1
+    return 0
+
+
+def _keys(options: argparse.Namespace) -> int:
+    create_keys(options.folder)
+    print(f"keys made in {options.folder}; start every process with MOODCUE_CURVE_DIR set to it")
+    return 0
+
+
+def as_json(message: Message) -> str:
+    """Return one line of JSON: the event and its topic."""
+    fields = {"topic": message.topic, **msgspec.to_builtins(message.event)}
+    return msgspec.json.encode(fields).decode()
+
+
+def as_text(event: AnyEvent) -> str:
+    """Describe an event for a person, in one line or, for songs, in one line each."""
+    clock = time.strftime("%H:%M:%S", time.localtime(event.time / NS_PER_SECOND))
+    match event:
+        case Recommendation():
+            return f"{clock}  {_recommendation_text(event)}"
+        case EmotionWindow(hold=None, probabilities=probabilities) if probabilities is not None:
+            mood = f"{dominant_emotion(probabilities)} {max(probabilities):.0%}"
+            return f"{clock}  {event.camera}: {mood}, confidence {event.confidence:.0%}"
+        case EmotionWindow():
+            return f"{clock}  {event.camera}: hold, {event.hold}"
+        case FaceEmotion():
+            faces = [
+                dominant_emotion(face.probabilities) if face.probabilities else str(face.problem)
+                for face in event.faces
+            ]
+            return f"{clock}  {event.camera}: {', '.join(faces) or event.status}"
+        case Status():
+            return f"{clock}  {event.service}/{event.instance}: {event.state} {event.detail}"
+        case _:
+            return f"{clock}  {type(event).__name__} {event.id}"
+
+
+def _recommendation_text(event: Recommendation) -> str:
+    if event.hold is not None:
+        return f"{event.camera}: no songs, {event.hold.replace('_', ' ')}"
+    lines = [f"{event.camera}: {event.emotion}, confidence {event.confidence:.0%}"]
+    if event.probabilities is not None:
+        ranked = sorted(zip(event.probabilities, EMOTIONS, strict=True), reverse=True)
+        lines[0] += "  (" + ", ".join(f"{name} {p:.0%}" for p, name in ranked[:3]) + ")"
+    lines += [
+        f"    {rank}. {song.score:.2f}  {song.title} - {song.artist}"
+        for rank, song in enumerate(event.songs, start=1)
+    ]
+    return "\n".join(lines)

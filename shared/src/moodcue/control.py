@@ -1,0 +1,56 @@
+"""Messages between one client and the broker: asking for frames, asking for a replay."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Base of the control messages."""
+
+
+class WorkerReady(Control, frozen=True, kw_only=True, tag="worker_ready.v1"):
+    """A worker is free and asks for exactly one newest frame."""
+
+    worker: Annotated[str, Meta(description="source name of the worker")]
+    done: Annotated[str, Meta(description="id of the frame it has just finished")] = ""
+
+
+class WorkerPing(Control, frozen=True, kw_only=True, tag="worker_ping.v1"):
+    """A worker is alive; sent while it waits and between frames, at least once a second."""
+
+    worker: str
+
+
+class WorkerBye(Control, frozen=True, kw_only=True, tag="worker_bye.v1"):
+    """A worker stops and takes no further frame."""
+
+    worker: str
+
+
+class ReplayRequest(Control, frozen=True, kw_only=True, tag="replay_request.v1"):
+    """Ask for the kept events of all topics that begin with `topic`."""
+
+    topic: str
+    after_seq: Annotated[
+        int, Meta(ge=0, description="only what came after this number; 0: all that is kept")
+    ] = 0
+
+
+class ReplayEnd(Control, frozen=True, kw_only=True, tag="replay_end.v1"):
+    """Closes the answer to a replay request."""
+
+    events: Annotated[int, Meta(ge=0, description="how many were sent")]
+    complete: Annotated[bool, Meta(description="false: older ones were asked for and are gone")]
+
+
+CONTROL_TYPES: tuple[type[Control], ...] = (
+    WorkerReady,
+    WorkerPing,
+    WorkerBye,
+    ReplayRequest,
+    ReplayEnd,
+)
+
+AnyControl = WorkerReady | WorkerPing | WorkerBye | ReplayRequest | ReplayEnd

@@ -1,0 +1,225 @@
+"""Every event that crosses the bus: one frozen class each, a map on the wire, tagged with a version.
+
+New fields get defaults, unknown fields are ignored by readers, and a breaking change is a new tag.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from moodcue.taxonomy import BASIC_7
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Nanoseconds = Annotated[int, Meta(ge=0, description="UTC, nanoseconds since 1970")]
+Seven = Annotated[tuple[Probability, ...], Meta(min_length=7, max_length=7)]
+SignedUnit = Annotated[float, Meta(ge=-1, le=1)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Box = Annotated[
+    tuple[int, int, int, int],
+    Meta(description="left, top, width, height in pixels of the frame"),
+]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every event carries."""
+
+    id: Annotated[str, Meta(min_length=1, description="unique over all sources")]
+    source: Annotated[str, Meta(min_length=1, description="service/instance that published it")]
+    seq: Annotated[int, Meta(ge=1, description="counts from 1 per source and topic, no gaps")]
+    time: Annotated[int, Meta(ge=0, description="capture time, UTC, ns since 1970")]
+    trace: Annotated[str, Meta(description="32 hex digits that follow a frame to its songs")]
+
+
+class Frame(Event, frozen=True, kw_only=True, tag="frame.v1"):
+    """A picture of a camera; the JPEG is the body of the message."""
+
+    camera: Name
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+    rate: Annotated[float, Meta(gt=0, description="nominal frames per second of the camera")]
+    encoding: str = "jpeg"
+
+
+class FaceProblem(StrEnum):
+    """Why a face that was found is not read."""
+
+    TOO_SMALL = "too_small"
+    TOO_DARK = "too_dark"
+    TOO_BLURRED = "too_blurred"
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True):
+    """One face of a frame; `probabilities` is absent where a problem forbids a guess."""
+
+    box: Box
+    score: Annotated[float, Meta(ge=0, le=1, description="confidence of the detector")]
+    probabilities: Seven | None = None
+    sharpness: Annotated[float, Meta(ge=0, description="variance of the Laplacian")] = 0.0
+    brightness: Annotated[float, Meta(ge=0, le=1, description="mean grey level")] = 0.0
+    problem: FaceProblem | None = None
+
+
+class FrameStatus(StrEnum):
+    """What came of a frame."""
+
+    OK = "ok"
+    NO_FACE = "no_face"
+    BAD_FRAME = "bad_frame"
+
+
+class FaceEmotion(Event, frozen=True, kw_only=True, tag="face_emotion.v1"):
+    """The faces of one frame. `time` and `trace` are those of the frame."""
+
+    camera: Name
+    frame_id: str
+    frame_seq: Annotated[int, Meta(ge=1)]
+    rate: Annotated[float, Meta(gt=0, description="nominal frames per second of the camera")]
+    width: Annotated[int, Meta(ge=0)]
+    height: Annotated[int, Meta(ge=0)]
+    status: FrameStatus
+    faces: tuple[Face, ...] = ()
+    labels: str = BASIC_7
+    detail: str = ""
+    inference_seconds: Annotated[float, Meta(ge=0, description="decode to probabilities")] = 0.0
+
+
+class HoldReason(StrEnum):
+    """Why nothing is recommended."""
+
+    NOBODY = "nobody"
+    TOO_FEW_FRAMES = "too_few_frames"
+    TOO_DARK = "too_dark"
+    TURNED_AWAY = "turned_away"
+    DISAGREEMENT = "disagreement"
+    LOW_CONFIDENCE = "low_confidence"
+    NO_INDEX = "no_index"
+
+
+class TrackEmotion(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's share of a window."""
+
+    track: Annotated[int, Meta(ge=1, description="number of the person, per camera")]
+    probabilities: Seven
+    frames: Annotated[int, Meta(ge=1)]
+    weight: Annotated[float, Meta(ge=0, description="sum of face size x detector score")]
+    box: Box
+
+
+class EmotionWindow(Event, frozen=True, kw_only=True, tag="emotion_window.v1"):
+    """The emotion in front of one camera over [start, end). `time` is `end`.
+
+    `trace` is that of the frame that weighed most. Where `hold` is set there is no vector to act
+    on: `probabilities` is absent, never zeros.
+    """
+
+    camera: Name
+    start: Nanoseconds
+    end: Nanoseconds
+    frames_expected: Annotated[int, Meta(ge=0)]
+    frames_seen: Annotated[int, Meta(ge=0)]
+    frames_with_face: Annotated[int, Meta(ge=0)]
+    coverage: Annotated[float, Meta(ge=0, le=1, description="frames with a face / expected")]
+    confidence: Probability
+    probabilities: Seven | None = None
+    tracks: tuple[TrackEmotion, ...] = ()
+    labels: str = BASIC_7
+    hold: HoldReason | None = None
+
+
+class SongMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A song of the listener's library and why it was chosen."""
+
+    song: Annotated[str, Meta(description="stable id of the song, 16 hex digits")]
+    title: str
+    artist: str
+    path: Annotated[str, Meta(description="relative to the music folder")]
+    score: Annotated[float, Meta(ge=-1, le=1, description="cosine similarity")]
+    emotions: Seven
+    valence: SignedUnit
+    arousal: SignedUnit
+    contributions: Annotated[
+        dict[str, float], Meta(description="each emotion's share of the score; sums to it")
+    ] = {}
+    reason: str = ""
+
+
+class Recommendation(Event, frozen=True, kw_only=True, tag="recommendation.v1"):
+    """Songs for a window or a request, best first; or a hold with its reason and no songs."""
+
+    camera: Name
+    window: Annotated[str, Meta(description="id of the emotion window, empty for a request")] = ""
+    request: Annotated[str, Meta(description="id of the request, empty for a window")] = ""
+    emotion: Annotated[str, Meta(description="the dominant one, empty on a hold")] = ""
+    confidence: Probability = 0.0
+    probabilities: Seven | None = None
+    songs: tuple[SongMatch, ...] = ()
+    generation: Annotated[str, Meta(description="of the index that answered")] = ""
+    labels: str = BASIC_7
+    hold: HoldReason | None = None
+    window_start: Nanoseconds = 0
+    window_end: Nanoseconds = 0
+
+
+class RecommendationRequest(Event, frozen=True, kw_only=True, tag="recommendation_request.v1"):
+    """Ask for songs by a mood: exactly one of a word, a point of the plane, or a seven-vector."""
+
+    camera: Name
+    mood: str | None = None
+    point: Annotated[tuple[SignedUnit, SignedUnit], Meta(description="valence, arousal")] | None = (
+        None
+    )
+    probabilities: Seven | None = None
+    count: Annotated[int, Meta(ge=1, le=50)] = 5
+    labels: str = BASIC_7
+
+
+class IndexPublished(Event, frozen=True, kw_only=True, tag="index_published.v1"):
+    """A hint that a new index lies on the volume; its manifest there is the truth."""
+
+    generation: str
+    songs: Annotated[int, Meta(ge=0)]
+    model_sha256: str
+
+
+class ServiceState(StrEnum):
+    """How a service is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+    STOPPING = "stopping"
+
+
+class Status(Event, frozen=True, kw_only=True, tag="status.v1"):
+    """Heartbeat of a service, once a second. `detail` is a plain sentence when degraded."""
+
+    service: Name
+    instance: Name
+    version: str
+    state: ServiceState
+    started: Nanoseconds
+    detail: str = ""
+    counters: dict[str, float] = {}
+
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    Frame,
+    FaceEmotion,
+    EmotionWindow,
+    Recommendation,
+    RecommendationRequest,
+    IndexPublished,
+    Status,
+)
+
+AnyEvent = (
+    Frame
+    | FaceEmotion
+    | EmotionWindow
+    | Recommendation
+    | RecommendationRequest
+    | IndexPublished
+    | Status
+)

@@ -1,0 +1,147 @@
+"""Health of a process over HTTP: `/healthz`, `/readyz` and `/metrics`, and a probe for them.
+
+Health means that work is getting done: the working loop beats a pulse, and a pulse that stopped is
+ill, though the process still exists.
+"""
+
+import argparse
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from moodcue.errors import SettingsError
+
+Problem = str | None
+"""What is wrong, in one sentence; None when all is well."""
+
+
+class Pulse:
+    """A sign of life that a working loop gives, readable from other threads."""
+
+    def __init__(
+        self, *, max_age_seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._max_age = max_age_seconds
+        self._clock = clock
+        self._last = clock()
+
+    def beat(self) -> None:
+        """Note that the loop has come round."""
+        self._last = self._clock()
+
+    def problem(self) -> Problem:
+        """Say that the loop is stuck, if it is."""
+        age = self._clock() - self._last
+        if age > self._max_age:
+            return f"the working loop has not come round for {age:.0f} s"
+        return None
+
+
+class HealthServer:
+    """Serves health and metrics from a thread of its own.
+
+    Args:
+        host: address to listen on.
+        port: 0 takes a free one, see `port`.
+        registry: metrics to show.
+        alive: the problem that makes a restart necessary, if any.
+        ready: the problem that keeps this process from doing its work, if any.
+
+    Raises:
+        SettingsError: if the port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        alive: Callable[[], Problem],
+        ready: Callable[[], Problem],
+    ) -> None:
+        pages: dict[str, Callable[[], tuple[int, str, bytes]]] = {
+            "/healthz": lambda: _health_page(alive()),
+            "/readyz": lambda: _health_page(alive() or ready()),
+            "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
+        }
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(pages))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot serve health on {host}:{port}: {error.strerror}; set MOODCUE_HEALTH_PORT"
+            ) from error
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="health", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._server.server_address[1])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _health_page(problem: Problem) -> tuple[int, str, bytes]:
+    status = 200 if problem is None else 503
+    return status, "text/plain; charset=utf-8", f"{problem or 'ok'}\n".encode()
+
+
+def _handler(
+    pages: dict[str, Callable[[], tuple[int, str, bytes]]],
+) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            page = pages.get(self.path, lambda: (404, "text/plain", b"not found\n"))
+            status, content_type, body = page()
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Keep probes out of the log."""
+
+    return Handler
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Probe a health page: exit code 0 if it answers 200, else 1 with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m moodcue.health", description=main.__doc__)
+    parser.add_argument("url", nargs="?", default="http://127.0.0.1:9100/readyz")
+    url = parser.parse_args(arguments).url
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - the operator names it
+            return 0 if answer.status == 200 else 1  # noqa: PLR2004 - HTTP's OK
+    except urllib.error.HTTPError as error:
+        reason = error.read().decode(errors="replace").strip()
+        print(f"{url}: {error.code} {reason}", file=sys.stderr)  # noqa: T201 - a command's output
+    except OSError as error:
+        print(f"{url}: {error}", file=sys.stderr)  # noqa: T201 - a command's output
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

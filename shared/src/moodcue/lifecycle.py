@@ -1,0 +1,155 @@
+"""Start and end of a service: signals, heartbeat, health, and errors as one clear line."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from prometheus_client import CollectorRegistry, Info
+
+from moodcue import __version__
+from moodcue.bus import Publisher
+from moodcue.errors import MoodcueError
+from moodcue.events import ServiceState, Status
+from moodcue.health import HealthServer, Problem, Pulse
+from moodcue.identity import Clock, new_id, new_trace, system_clock
+from moodcue.logs import configure_logging
+from moodcue.settings import ServiceSettings
+from moodcue.topics import Family, topic
+
+_STATUS_INTERVAL_SECONDS = 1.0
+
+Counters = Callable[[], Mapping[str, float]]
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and SIGINT set, so that a loop can end in its own time."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class Heartbeat:
+    """Publishes `status.v1` once a second, from the loop that does the work.
+
+    Attributes:
+        publisher: of the service; used in the loop's thread only.
+        service: name of the service.
+        instance: name of this process.
+        counters: figures to send along.
+        problem: what is wrong, if anything; makes the state `degraded`.
+        clock: wall clock.
+    """
+
+    publisher: Publisher
+    service: str
+    instance: str
+    counters: Counters
+    problem: Callable[[], Problem] = lambda: None
+    clock: Clock = system_clock
+    _started: int = field(default=0, init=False)
+    _next: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
+
+    def tick(self) -> None:
+        """Send a heartbeat if one is due; call it whenever the loop comes round."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _STATUS_INTERVAL_SECONDS
+            problem = self.problem()
+            self.send(ServiceState.DEGRADED if problem else ServiceState.RUNNING, problem or "")
+
+    def send(self, state: ServiceState, detail: str = "") -> None:
+        """Send a status at once."""
+        name = topic(Family.STATUS, self.service, self.instance)
+        status = Status(
+            id=new_id(),
+            source=self.publisher.source,
+            seq=self.publisher.next_seq(name),
+            time=self.clock(),
+            trace=new_trace(),
+            service=self.service,
+            instance=self.instance,
+            version=__version__,
+            state=state,
+            started=self._started,
+            detail=detail,
+            counters=dict(self.counters()),
+        )
+        self.publisher.send(name, status)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What the frame around a service gives to its loop."""
+
+    stop: threading.Event
+    pulse: Pulse
+    registry: CollectorRegistry
+
+
+@contextmanager
+def running(
+    settings: ServiceSettings,
+    *,
+    service: str,
+    registry: CollectorRegistry,
+    ready: Callable[[], Problem] = lambda: None,
+) -> Iterator[Running]:
+    """Log the start, serve health and metrics, and stop on signals, around a service's loop.
+
+    Args:
+        settings: of the service; logged.
+        service: its name.
+        registry: its metrics.
+        ready: what keeps it from doing its work, if anything; called from another thread.
+
+    Raises:
+        SettingsError: if the health port is taken.
+    """
+    configure_logging(service=service, instance=settings.instance, level=settings.log_level)
+    Info("moodcue_build", "Version of this process", registry=registry).info(
+        {"version": __version__, "service": service}
+    )
+    log = structlog.get_logger(__name__)
+    pulse = Pulse()
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        health = stack.enter_context(
+            HealthServer(
+                host=settings.health_host,
+                port=settings.health_port,
+                registry=registry,
+                alive=pulse.problem,
+                ready=ready,
+            )
+        )
+        log.info("service.started", version=__version__, health=health.port, **settings.masked())
+        yield Running(stop, pulse, registry)
+        log.info("service.stopped")
+
+
+def run_command(name: str, command: Callable[[], int]) -> int:
+    """Run a command; an error on purpose becomes one clear line on stderr and exit code 1."""
+    try:
+        return command()
+    except MoodcueError as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - a command's output
+        return 1
+    except KeyboardInterrupt:
+        return 130

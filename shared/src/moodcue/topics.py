@@ -1,0 +1,66 @@
+"""Topics of the bus.
+
+A topic ends with a slash, because a subscription is a prefix: `recommendation/cam1` would also
+match `recommendation/cam10`.
+"""
+
+import re
+from enum import StrEnum
+
+from moodcue.errors import ProtocolError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Family(StrEnum):
+    """First part of a topic, which decides how it is delivered."""
+
+    FRAME = "frame"
+    FACE_EMOTION = "face-emotion"
+    EMOTION_WINDOW = "emotion-window"
+    RECOMMENDATION = "recommendation"
+    REQUEST = "request"
+    INDEX = "index"
+    STATUS = "status"
+
+
+LAST_VALUE_FAMILIES = frozenset(
+    {Family.EMOTION_WINDOW, Family.RECOMMENDATION, Family.INDEX, Family.STATUS}
+)
+"""A late joiner gets the newest event of each topic of these at once."""
+
+HISTORY_FAMILIES = frozenset({Family.FACE_EMOTION, Family.EMOTION_WINDOW, Family.RECOMMENDATION})
+"""The broker keeps a bounded history of these for replay."""
+
+
+def check_name(name: str) -> str:
+    """Return a camera, service or instance name that may stand in a topic.
+
+    Raises:
+        ProtocolError: if it is empty, longer than 64, or holds other characters than letters,
+            digits, `_`, `.` and `-`.
+    """
+    if not _NAME.fullmatch(name):
+        raise ProtocolError(
+            f"{name!r} is no usable name; take 1 to 64 letters, digits, '_', '.' or '-'"
+        )
+    return name
+
+
+def topic(family: Family, *names: str) -> str:
+    """Build a topic: `topic(Family.FRAME, "kitchen")` is `frame/kitchen/`."""
+    return "/".join([family.value, *(check_name(name) for name in names), ""])
+
+
+def family_of(topic_name: str) -> Family:
+    """Return the family of a topic.
+
+    Raises:
+        ProtocolError: if the topic belongs to none.
+    """
+    head = topic_name.partition("/")[0]
+    try:
+        return Family(head)
+    except ValueError:
+        known = ", ".join(family.value for family in Family)
+        raise ProtocolError(f"topic {topic_name!r} has no known family; known: {known}") from None
