@@ -1,4 +1,4 @@
-"""Every event that crosses the bus: one frozen class each, a map on the wire, tagged with a version.
+"""Every event that crosses the bus: one frozen class each, a tagged map on the wire.
 
 New fields get defaults, unknown fields are ignored by readers, and a breaking change is a new tag.
 """
@@ -95,6 +95,7 @@ class HoldReason(StrEnum):
     DISAGREEMENT = "disagreement"
     LOW_CONFIDENCE = "low_confidence"
     NO_INDEX = "no_index"
+    NOT_UNDERSTOOD = "not_understood"
 
 
 class TrackEmotion(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +159,7 @@ class Recommendation(Event, frozen=True, kw_only=True, tag="recommendation.v1"):
     generation: Annotated[str, Meta(description="of the index that answered")] = ""
     labels: str = BASIC_7
     hold: HoldReason | None = None
+    detail: Annotated[str, Meta(description="what is wrong, in a sentence, on some holds")] = ""
     window_start: Nanoseconds = 0
     window_end: Nanoseconds = 0
 
