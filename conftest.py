@@ -1,20 +1,27 @@
 """Fixtures for the tests of every distribution."""
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import zmq
 
 from moodcue.bus import BusAddress, Port
+from moodcue.errors import BusError
+from moodcue.replay import replay
 
 REPOSITORY = Path(__file__).resolve().parent
 DEADLINE_SECONDS = 20.0
+Context = zmq.Context[zmq.Socket[bytes]]
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +41,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+def context() -> Iterator[Context]:
     """A ZeroMQ context that ends with the test, whatever a socket still holds."""
-    made: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    made: Context = zmq.Context()
     yield made
     made.destroy(linger=0)
 
@@ -76,3 +83,48 @@ def eventually() -> Eventually:
             pause.wait(0.01)
 
     return wait
+
+
+@dataclass
+class BrokerProcess:
+    """A real broker in a process of its own, which a test may stop, kill and start again."""
+
+    address: BusAddress
+    context: Context
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        variables = {"MOODCUE_BUS_PORT": str(self.address.port), **self.environment}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "moodcue_broker", "run"],
+            env={**os.environ, **variables},
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                replay(self.context, self.address, topic="status/", timeout_seconds=1.0)
+            except BusError:
+                continue
+            return
+        pytest.fail(f"the broker at {self.address} does not answer")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait(DEADLINE_SECONDS)
+        self.process = None
+        return code
+
+
+@pytest.fixture
+def broker(address: BusAddress, context: Context) -> Iterator[BrokerProcess]:
+    """A running broker at `address`."""
+    process = BrokerProcess(address, context)
+    process.start()
+    yield process
+    if process.process is not None:
+        process.stop(signal.SIGKILL)

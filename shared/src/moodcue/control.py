@@ -11,14 +11,19 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class WorkerReady(Control, frozen=True, kw_only=True, tag="worker_ready.v1"):
-    """A worker is free and asks for exactly one newest frame."""
+    """A worker is free and asks for exactly one newest frame.
+
+    While it waits it repeats this once a second, unchanged, so that a restarted broker learns of
+    it: the broker takes a repetition for a sign of life, not for a second wish, because `done`
+    does not name a frame that is on its way.
+    """
 
     worker: Annotated[str, Meta(description="source name of the worker")]
     done: Annotated[str, Meta(description="id of the frame it has just finished")] = ""
 
 
 class WorkerPing(Control, frozen=True, kw_only=True, tag="worker_ping.v1"):
-    """A worker is alive; sent while it waits and between frames, at least once a second."""
+    """A worker is alive, though a frame takes it long."""
 
     worker: str
 

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, Info
 
 from moodcue import __version__
-from moodcue.bus import Publisher
 from moodcue.errors import MoodcueError
-from moodcue.events import ServiceState, Status
+from moodcue.events import Event, ServiceState, Status
 from moodcue.health import HealthServer, Problem, Pulse
 from moodcue.identity import Clock, new_id, new_trace, system_clock
 from moodcue.logs import configure_logging
@@ -24,6 +24,20 @@ from moodcue.topics import Family, topic
 _STATUS_INTERVAL_SECONDS = 1.0
 
 Counters = Callable[[], Mapping[str, float]]
+
+
+class EventSender(Protocol):
+    """What numbers and sends events: a `moodcue.bus.Publisher`, or the broker itself."""
+
+    source: str
+
+    def next_seq(self, topic: str) -> int:
+        """Take the next number of a topic."""
+        ...
+
+    def send(self, topic: str, event: Event, body: bytes = b"") -> bool:
+        """Send an event; False if it could not be."""
+        ...
 
 
 @contextmanager
@@ -54,7 +68,7 @@ class Heartbeat:
         clock: wall clock.
     """
 
-    publisher: Publisher
+    publisher: EventSender
     service: str
     instance: str
     counters: Counters

@@ -1,0 +1,1 @@
+"""The broker: forwards events, keeps last values and history, hands newest frames to workers."""

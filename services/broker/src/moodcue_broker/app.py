@@ -1,0 +1,67 @@
+"""Builds the broker from its settings and runs it."""
+
+import secrets
+
+import zmq
+from prometheus_client import CollectorRegistry
+
+from moodcue.bus import BusAddress
+from moodcue.identity import system_clock
+from moodcue.lifecycle import Heartbeat, running
+from moodcue.security import check_bind_host, load_keys
+from moodcue_broker.dispatch import Dispatcher
+from moodcue_broker.history import EventHistory
+from moodcue_broker.metrics import BrokerMetrics
+from moodcue_broker.service import Broker, OwnEvents
+from moodcue_broker.settings import BrokerSettings
+from moodcue_broker.sockets import BrokerSockets, bound_sockets
+
+SERVICE = "broker"
+
+
+def build(
+    settings: BrokerSettings, sockets: BrokerSockets, registry: CollectorRegistry
+) -> tuple[Broker, Heartbeat]:
+    """Put the parts together."""
+    broker = Broker(
+        sockets=sockets,
+        history=EventHistory(
+            history_events=settings.history_events, max_topics=settings.max_topics
+        ),
+        dispatcher=Dispatcher(
+            max_frame_age_seconds=settings.max_frame_age_seconds,
+            worker_timeout_seconds=settings.worker_timeout_seconds,
+            max_cameras=settings.max_cameras,
+        ),
+        metrics=BrokerMetrics(registry),
+        clock=system_clock,
+    )
+    # A new name each start: who keeps events can tell that the history here is gone.
+    source = f"{SERVICE}/{settings.instance}-{secrets.token_hex(3)}"
+    heartbeat = Heartbeat(
+        publisher=OwnEvents(source=source, forward=broker.forward),
+        service=SERVICE,
+        instance=settings.instance,
+        counters=broker.counters,
+    )
+    return broker, heartbeat
+
+
+def run(settings: BrokerSettings) -> int:
+    """Run the broker until it is told to stop.
+
+    Raises:
+        MoodcueError: if a port is taken, keys are unusable, or the host needs encryption.
+    """
+    keys = load_keys(settings.curve_dir, broker=True)
+    check_bind_host(settings.bind_host, keys=keys, allow_plaintext=settings.allow_plaintext)
+    address = BusAddress(settings.bind_host, settings.bus_port, keys)
+    registry = CollectorRegistry()
+    with (
+        zmq.Context() as context,
+        bound_sockets(context, address) as sockets,
+        running(settings, service=SERVICE, registry=registry) as frame,
+    ):
+        broker, heartbeat = build(settings, sockets, registry)
+        broker.run(frame, heartbeat)
+    return 0

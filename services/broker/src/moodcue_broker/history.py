@@ -1,0 +1,93 @@
+"""What the broker remembers of events: the last value and a bounded history per topic."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from moodcue.topics import HISTORY_FAMILIES, LAST_VALUE_FAMILIES, family_of
+
+Frames = Sequence[bytes]
+
+
+@dataclass
+class _Topic:
+    """The kept events of one topic by id, oldest first, as (sequence number, frames)."""
+
+    events: OrderedDict[str, tuple[int, Frames]] = field(default_factory=OrderedDict)
+    evicted: bool = False
+
+    def after(self, seq: int) -> tuple[list[Frames], bool]:
+        kept = list(self.events.values())
+        everything = [frames for _, frames in kept]
+        if seq == 0:
+            return everything, not self.evicted
+        for position in range(len(kept) - 1, -1, -1):
+            if kept[position][0] == seq:
+                return everything[position + 1 :], True
+        return everything, bool(kept) and kept[0][0] == seq + 1
+
+
+class EventHistory:
+    """Keeps what late joiners and replays ask for.
+
+    Args:
+        history_events: events kept per topic of a family with history.
+        max_topics: topics kept; the least recently used one falls out.
+    """
+
+    def __init__(self, *, history_events: int, max_topics: int) -> None:
+        self._history_events = history_events
+        self._max_topics = max_topics
+        self._topics: OrderedDict[str, _Topic] = OrderedDict()
+        self.evicted_topics = 0
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    def add(self, topic: str, *, event_id: str, seq: int, frames: Frames) -> None:
+        """Keep an event, if its topic is of a family that is kept.
+
+        An event that is kept already stays where it is: a service that warms a restarted broker
+        sends old ones again.
+
+        Raises:
+            ProtocolError: if the topic is of no known family.
+        """
+        family = family_of(topic)
+        if family not in HISTORY_FAMILIES | LAST_VALUE_FAMILIES:
+            return
+        limit = self._history_events if family in HISTORY_FAMILIES else 1
+        kept = self._topics.setdefault(topic, _Topic())
+        self._topics.move_to_end(topic)
+        kept.events.setdefault(event_id, (seq, frames))
+        while len(kept.events) > limit:
+            kept.events.popitem(last=False)
+            kept.evicted = True
+        while len(self._topics) > self._max_topics:
+            self._topics.popitem(last=False)
+            self.evicted_topics += 1
+
+    def last_values(self, prefix: str) -> Iterator[Frames]:
+        """Yield the newest event of every topic that begins with a prefix and has a last value."""
+        for topic, kept in self._topics.items():
+            if topic.startswith(prefix) and family_of(topic) in LAST_VALUE_FAMILIES:
+                yield next(reversed(kept.events.values()))[1]
+
+    def replay(self, prefix: str, after_seq: int) -> tuple[list[Frames], bool]:
+        """Return the kept events of the topics that begin with a prefix, in order of arrival.
+
+        Args:
+            prefix: beginning of the topics.
+            after_seq: per topic, only what came after this number, if it is kept; else all.
+
+        Returns:
+            The events as frames, and whether nothing asked for had fallen out.
+        """
+        events: list[Frames] = []
+        complete = True
+        for topic, kept in self._topics.items():
+            if topic.startswith(prefix) and family_of(topic) in HISTORY_FAMILIES:
+                found, all_there = kept.after(after_seq)
+                events += found
+                complete = complete and all_there
+        return events, complete

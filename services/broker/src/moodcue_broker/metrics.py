@@ -1,0 +1,56 @@
+"""Metrics of the broker."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class BrokerMetrics:
+    """All metrics of the broker, on an injected registry."""
+
+    __slots__ = (
+        "events_forwarded",
+        "events_rejected",
+        "frame_age",
+        "frames_dispatched",
+        "frames_dropped",
+        "frames_received",
+        "replays",
+        "workers",
+        "workers_free",
+        "workers_lost",
+    )
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.events_forwarded = Counter(
+            "moodcue_events_forwarded_total", "Events forwarded", ["family"], registry=registry
+        )
+        self.events_rejected = Counter(
+            "moodcue_events_rejected_total", "Messages against the contract", registry=registry
+        )
+        self.frames_received = Counter(
+            "moodcue_frames_received_total", "Frames from cameras", ["camera"], registry=registry
+        )
+        self.frames_dispatched = Counter(
+            "moodcue_frames_dispatched_total",
+            "Frames given to workers",
+            ["camera", "worker"],
+            registry=registry,
+        )
+        self.frames_dropped = Counter(
+            "moodcue_frames_dropped_total",
+            "Frames that were not inferred",
+            ["camera", "reason"],
+            registry=registry,
+        )
+        self.frame_age = Histogram(
+            "moodcue_frame_age_seconds",
+            "From capture until a worker gets the frame",
+            ["camera"],
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            registry=registry,
+        )
+        self.workers = Gauge("moodcue_workers", "Workers alive", registry=registry)
+        self.workers_free = Gauge("moodcue_workers_free", "Workers waiting", registry=registry)
+        self.workers_lost = Counter(
+            "moodcue_workers_lost_total", "Workers that fell silent", registry=registry
+        )
+        self.replays = Counter("moodcue_replays_total", "Replays answered", registry=registry)

@@ -1,0 +1,232 @@
+"""The sockets of the broker: one thread, five sockets, no waiting on any peer."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+import zmq
+
+from moodcue.codec import Message, decode_control, encode, from_frames, to_frames
+from moodcue.control import ReplayEnd, ReplayRequest, WorkerBye, WorkerPing, WorkerReady
+from moodcue.errors import ProtocolError
+from moodcue.events import Event, Frame
+from moodcue.identity import Clock
+from moodcue.lifecycle import Heartbeat, Running
+from moodcue.topics import Family, family_of
+from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
+from moodcue_broker.history import EventHistory
+from moodcue_broker.metrics import BrokerMetrics
+from moodcue_broker.sockets import BrokerSockets
+
+_POLL_MS = 100
+_BATCH = 200
+_SUBSCRIBE = b"\x01"[0]
+
+_log = structlog.get_logger(__name__)
+
+
+class OwnEvents:
+    """Publishes what the broker itself has to say through its own outgoing socket."""
+
+    def __init__(self, *, source: str, forward: Callable[[Message, list[bytes]], None]) -> None:
+        self.source = source
+        self._forward = forward
+        self._last_seq: Counter[str] = Counter()
+
+    def next_seq(self, topic: str) -> int:
+        """Take the next number of a topic."""
+        self._last_seq[topic] += 1
+        return self._last_seq[topic]
+
+    def send(self, topic: str, event: Event, body: bytes = b"") -> bool:
+        """Forward an event; always True."""
+        frames = to_frames(topic, event, body)
+        self._forward(from_frames(frames), frames)
+        return True
+
+
+class Broker:
+    """Moves messages between the sockets as the history and the dispatcher decide.
+
+    Use it in one thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        sockets: BrokerSockets,
+        history: EventHistory,
+        dispatcher: Dispatcher,
+        metrics: BrokerMetrics,
+        clock: Clock,
+    ) -> None:
+        self._sockets = sockets
+        self._history = history
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self._clock = clock
+        self._counted_drops: Counter[tuple[str, DropReason]] = Counter()
+        self._totals: Counter[str] = Counter()
+        self._handlers: dict[zmq.Socket[bytes], Callable[[list[bytes]], None]] = {
+            sockets.events_in: self._on_event,
+            sockets.events_out: self._on_subscription,
+            sockets.frames_in: self._on_frame,
+            sockets.workers: self._on_worker,
+            sockets.replay: self._on_replay,
+        }
+        self._poller = zmq.Poller()
+        for socket in self._handlers:
+            self._poller.register(socket, zmq.POLLIN)
+
+    def run(self, running: Running, heartbeat: Heartbeat) -> None:
+        """Work until told to stop."""
+        while not running.stop.is_set():
+            self.turn(_POLL_MS)
+            heartbeat.tick()
+            running.pulse.beat()
+
+    def turn(self, timeout_ms: int) -> None:
+        """Wait for messages, handle a bounded number from each socket, hand out frames."""
+        for socket, _ in self._poller.poll(timeout_ms):
+            self._drain(socket, self._handlers[socket])
+        for worker in self._dispatcher.expire(now=time.monotonic()):
+            self._metrics.workers_lost.inc()
+            _log.warning("worker.lost", worker=worker.name)
+        self._hand_out()
+        self._update_gauges()
+
+    def _drain(self, socket: zmq.Socket[bytes], handle: Callable[[list[bytes]], None]) -> None:
+        for _ in range(_BATCH):
+            try:
+                frames = socket.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            try:
+                handle(frames)
+            except ProtocolError as error:
+                self._metrics.events_rejected.inc()
+                self._totals["messages_rejected"] += 1
+                _log.warning("message.rejected", reason=str(error))
+
+    def _on_event(self, frames: list[bytes]) -> None:
+        message = from_frames(frames)
+        if message.body or family_of(message.topic) is Family.FRAME:
+            raise ProtocolError(f"{message.topic} carries a picture; those have a socket of theirs")
+        self.forward(message, frames)
+
+    def forward(self, message: Message, frames: list[bytes]) -> None:
+        """Keep an event as its family demands and send it to whoever subscribes."""
+        event = message.event
+        self._history.add(message.topic, event_id=event.id, seq=event.seq, frames=frames)
+        self._sockets.events_out.send_multipart(frames)
+        self._metrics.events_forwarded.labels(family_of(message.topic).value).inc()
+        self._totals["events_forwarded"] += 1
+
+    def _on_subscription(self, frames: list[bytes]) -> None:
+        wish, topic = frames[0][0], frames[0][1:]
+        if wish != _SUBSCRIBE:
+            self._sockets.events_out.setsockopt(zmq.UNSUBSCRIBE, topic)
+            return
+        self._sockets.events_out.setsockopt(zmq.SUBSCRIBE, topic)
+        # ZeroMQ sends the first of these to the newcomer alone and the others to all that
+        # subscribe to them; readers drop what they have by its sequence number.
+        for last in self._history.last_values(topic.decode(errors="replace")):
+            self._sockets.events_out.send_multipart(last)
+
+    def _on_frame(self, frames: list[bytes]) -> None:
+        message = from_frames(frames)
+        event = message.event
+        if not isinstance(event, Frame) or not message.body:
+            raise ProtocolError(f"{message.topic} brought no frame with a picture")
+        self._metrics.frames_received.labels(event.camera).inc()
+        self._totals["frames_received"] += 1
+        self._dispatcher.offer(WaitingFrame(event.camera, event.id, event.time, frames))
+        self._hand_out()
+
+    def _on_worker(self, frames: list[bytes]) -> None:
+        identity, payload = _identity_and_payload(frames)
+        now = time.monotonic()
+        match decode_control(payload):
+            case WorkerReady(worker=name, done=done):
+                known = self._dispatcher.workers
+                if self._dispatcher.ready(identity, name, done=done, now=now):
+                    self._totals["frames_inferred"] += 1
+                if self._dispatcher.workers > known:
+                    _log.info("worker.joined", worker=name)
+                self._hand_out()
+            case WorkerPing():
+                self._dispatcher.ping(identity, now=now)
+            case WorkerBye(worker=name):
+                self._dispatcher.remove(identity)
+                _log.info("worker.left", worker=name)
+            case other:
+                raise ProtocolError(f"a worker sent {type(other).__name__}")
+
+    def _hand_out(self) -> None:
+        while assignment := self._dispatcher.next_assignment(now_ns=self._clock()):
+            if self._deliver(assignment):
+                camera, worker = assignment.frame.camera, assignment.worker.name
+                self._metrics.frames_dispatched.labels(camera, worker).inc()
+                self._metrics.frame_age.labels(camera).observe(assignment.age_seconds)
+                self._totals["frames_dispatched"] += 1
+            else:
+                self._dispatcher.return_undelivered(assignment)
+                self._metrics.workers_lost.inc()
+                _log.warning("worker.gone", worker=assignment.worker.name)
+
+    def _deliver(self, assignment: Assignment) -> bool:
+        parts = [assignment.worker.identity, *assignment.frame.parts]
+        try:
+            self._sockets.workers.send_multipart(parts, zmq.DONTWAIT)
+        except zmq.ZMQError as error:
+            if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                return False
+            raise
+        return True
+
+    def _on_replay(self, frames: list[bytes]) -> None:
+        identity, payload = _identity_and_payload(frames)
+        request = decode_control(payload)
+        if not isinstance(request, ReplayRequest):
+            raise ProtocolError(f"a replay was asked for with {type(request).__name__}")
+        events, complete = self._history.replay(request.topic, request.after_seq)
+        end = ReplayEnd(events=len(events), complete=complete)
+        try:
+            for event in [*events, [encode(end)]]:
+                self._sockets.replay.send_multipart([identity, *event], zmq.DONTWAIT)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                raise
+            _log.warning("replay.aborted", topic=request.topic, reason=str(error))
+            return
+        self._metrics.replays.inc()
+
+    def _update_gauges(self) -> None:
+        self._metrics.workers.set(self._dispatcher.workers)
+        self._metrics.workers_free.set(self._dispatcher.free_workers)
+        for (camera, reason), total in self._dispatcher.dropped.items():
+            new = total - self._counted_drops[camera, reason]
+            if new:
+                self._metrics.frames_dropped.labels(camera, reason.value).inc(new)
+                self._counted_drops[camera, reason] = total
+
+    def counters(self) -> Mapping[str, float]:
+        """Figures for the heartbeat."""
+        drops: Counter[str] = Counter()
+        for (_, reason), total in self._dispatcher.dropped.items():
+            drops[f"frames_dropped_{reason.value}"] += total
+        return {
+            **self._totals,
+            **drops,
+            "frames_dropped": drops.total(),
+            "workers": self._dispatcher.workers,
+            "workers_free": self._dispatcher.free_workers,
+            "topics": len(self._history),
+        }
+
+
+def _identity_and_payload(frames: Sequence[bytes]) -> tuple[bytes, bytes]:
+    if len(frames) != 2:  # noqa: PLR2004 - a ROUTER puts the identity before the one payload
+        raise ProtocolError(f"a request has one frame, not {len(frames) - 1}")
+    return frames[0], frames[1]

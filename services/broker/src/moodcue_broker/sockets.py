@@ -1,0 +1,102 @@
+"""Binding the broker's sockets."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import zmq
+from zmq.auth.thread import ThreadAuthenticator
+
+from moodcue.bus import (
+    EVENT_HWM,
+    FRAME_HWM,
+    MAX_EVENT_BYTES,
+    MAX_FRAME_BYTES,
+    BusAddress,
+    Port,
+    configure,
+)
+from moodcue.errors import BusError
+from moodcue.replay import REPLAY_HWM
+from moodcue.security import protect_server
+
+_SUBSCRIBE_TO_ALL = b"\x01"
+
+
+@dataclass(frozen=True)
+class BrokerSockets:
+    """The five sockets that everything else connects to."""
+
+    events_in: zmq.Socket[bytes]
+    events_out: zmq.Socket[bytes]
+    frames_in: zmq.Socket[bytes]
+    workers: zmq.Socket[bytes]
+    replay: zmq.Socket[bytes]
+
+
+@contextmanager
+def bound_sockets(
+    context: zmq.Context[zmq.Socket[bytes]], address: BusAddress
+) -> Iterator[BrokerSockets]:
+    """Bind all sockets, with the keys of the address as the server's, and close them at the end.
+
+    Raises:
+        BusError: if a port is taken or the host is none of this machine's.
+    """
+    authenticator = _start_authenticator(context, address)
+    opened: list[zmq.Socket[bytes]] = []
+
+    def bind(kind: int, port: Port, *, hwm: int, max_bytes: int) -> zmq.Socket[bytes]:
+        socket = context.socket(kind)
+        opened.append(socket)
+        configure(socket, hwm=hwm, max_bytes=max_bytes)
+        protect_server(socket, address.keys)
+        if kind == zmq.ROUTER:
+            # An unreachable worker must be noticed, not swallow its frame.
+            socket.router_mandatory = True
+        if kind == zmq.XPUB:
+            # Manual, so that a newcomer alone gets the last value.
+            socket.setsockopt(zmq.XPUB_MANUAL_LAST_VALUE, 1)
+        _bind(socket, address, port)
+        return socket
+
+    try:
+        sockets = BrokerSockets(
+            bind(zmq.XSUB, Port.EVENTS_IN, hwm=EVENT_HWM, max_bytes=MAX_EVENT_BYTES),
+            bind(zmq.XPUB, Port.EVENTS_OUT, hwm=EVENT_HWM, max_bytes=MAX_EVENT_BYTES),
+            bind(zmq.SUB, Port.FRAMES_IN, hwm=FRAME_HWM, max_bytes=MAX_FRAME_BYTES),
+            bind(zmq.ROUTER, Port.WORKERS, hwm=EVENT_HWM, max_bytes=MAX_EVENT_BYTES),
+            bind(zmq.ROUTER, Port.REPLAY, hwm=REPLAY_HWM, max_bytes=MAX_EVENT_BYTES),
+        )
+        sockets.events_in.send(_SUBSCRIBE_TO_ALL)
+        sockets.frames_in.subscribe(b"")
+        yield sockets
+    finally:
+        for socket in opened:
+            socket.close()
+        if authenticator is not None:
+            authenticator.stop()
+
+
+def _bind(socket: zmq.Socket[bytes], address: BusAddress, port: Port) -> None:
+    endpoint = address.endpoint(port)
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        if error.errno == zmq.EADDRINUSE:
+            raise BusError(
+                f"port {address.port + port} is taken; stop what listens there, or set "
+                "MOODCUE_BUS_PORT to the first of five free ports"
+            ) from error
+        raise BusError(f"cannot listen on {endpoint}: {error}; check the bind host") from error
+
+
+def _start_authenticator(
+    context: zmq.Context[zmq.Socket[bytes]], address: BusAddress
+) -> ThreadAuthenticator | None:
+    if address.keys is None:
+        return None
+    authenticator = ThreadAuthenticator(context)
+    authenticator.start()
+    authenticator.configure_curve(domain="*", location=str(address.keys.authorized))
+    return authenticator

@@ -1,0 +1,179 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moodcue.identity import NS_PER_SECOND
+from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
+
+
+def make_dispatcher(*, max_cameras: int = 100) -> Dispatcher:
+    return Dispatcher(max_frame_age_seconds=2, worker_timeout_seconds=5, max_cameras=max_cameras)
+
+
+def frame(camera: str, number: int, *, captured: int = 0) -> WaitingFrame:
+    return WaitingFrame(camera, f"{camera}-{number}", captured, [b"topic", b"header", b"jpeg"])
+
+
+def assign_all(dispatcher: Dispatcher, now_ns: int = 0) -> list[Assignment]:
+    given_out = []
+    while assignment := dispatcher.next_assignment(now_ns=now_ns):
+        given_out.append(assignment)
+    return given_out
+
+
+def test_a_free_worker_gets_the_newest_frame_and_the_older_one_is_counted() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.offer(frame("a", 1))
+    dispatcher.offer(frame("a", 2))
+    dispatcher.ready(b"w", "fer/w", done="", now=0)
+
+    assert [a.frame.id for a in assign_all(dispatcher)] == ["a-2"]
+    assert dispatcher.dropped["a", DropReason.REPLACED] == 1
+
+
+def test_a_busy_worker_gets_no_second_frame_until_it_names_the_first_as_done() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"w", "fer/w", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    assert len(assign_all(dispatcher)) == 1
+    dispatcher.offer(frame("a", 2))
+
+    dispatcher.ready(b"w", "fer/w", done="", now=1)
+    assert assign_all(dispatcher) == []
+
+    assert dispatcher.ready(b"w", "fer/w", done="a-1", now=1) == "a"
+    assert [a.frame.id for a in assign_all(dispatcher)] == ["a-2"]
+
+
+def test_cameras_take_turns_however_fast_one_of_them_is() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"w", "fer/w", done="", now=0)
+    served, done = [], ""
+    for number in range(30):
+        for fast in range(5):
+            dispatcher.offer(frame("fast", number * 5 + fast))
+        dispatcher.offer(frame("slow", number))
+        dispatcher.ready(b"w", "fer/w", done=done, now=0)
+        [assignment] = assign_all(dispatcher)
+        done = assignment.frame.id
+        served.append(assignment.frame.camera)
+
+    assert served.count("fast") == 15
+    assert served.count("slow") == 15
+
+
+def test_the_worker_that_saw_a_camera_last_is_preferred() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"1", "fer/1", done="", now=0)
+    dispatcher.ready(b"2", "fer/2", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    dispatcher.offer(frame("b", 1))
+    first = {a.frame.camera: a.worker.identity for a in assign_all(dispatcher)}
+    for camera, identity in first.items():
+        dispatcher.ready(identity, "fer", done=f"{camera}-1", now=0)
+
+    dispatcher.offer(frame("b", 2))
+    dispatcher.offer(frame("a", 2))
+
+    assert first == {a.frame.camera: a.worker.identity for a in assign_all(dispatcher)}
+
+
+def test_a_frame_goes_to_another_worker_when_the_preferred_one_is_busy() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"1", "fer/1", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    [first] = assign_all(dispatcher)
+    dispatcher.ready(b"2", "fer/2", done="", now=0)
+    dispatcher.offer(frame("a", 2))
+
+    [second] = assign_all(dispatcher)
+
+    assert (first.worker.identity, second.worker.identity) == (b"1", b"2")
+
+
+def test_a_frame_that_waited_too_long_is_dropped_and_counted() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.offer(frame("a", 1, captured=0))
+    dispatcher.ready(b"w", "fer/w", done="", now=3)
+
+    assert assign_all(dispatcher, now_ns=3 * NS_PER_SECOND) == []
+    assert dispatcher.dropped["a", DropReason.TOO_OLD] == 1
+
+
+def test_a_silent_worker_is_dead_and_costs_the_one_frame_that_it_held() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"w", "fer/w", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    assign_all(dispatcher)
+    dispatcher.ping(b"w", now=4)
+
+    assert dispatcher.expire(now=8) == []
+    assert [worker.name for worker in dispatcher.expire(now=9.1)] == ["fer/w"]
+    assert dispatcher.dropped["a", DropReason.WORKER_LOST] == 1
+    assert dispatcher.workers == 0
+
+
+def test_a_frame_that_could_not_be_delivered_goes_to_the_next_worker() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"gone", "fer/gone", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    [assignment] = assign_all(dispatcher)
+    dispatcher.return_undelivered(assignment)
+    dispatcher.ready(b"here", "fer/here", done="", now=0)
+
+    [again] = assign_all(dispatcher)
+
+    assert (again.worker.identity, again.frame.id) == (b"here", "a-1")
+    assert dispatcher.dropped.total() == 0
+
+
+def test_more_cameras_than_allowed_are_refused_and_counted() -> None:
+    dispatcher = make_dispatcher(max_cameras=2)
+    for camera in "abc":
+        dispatcher.offer(frame(camera, 1))
+
+    assert dispatcher.dropped["c", DropReason.TOO_MANY_CAMERAS] == 1
+    assert dispatcher.waiting == 2
+
+
+def test_a_camera_that_fell_silent_makes_room_for_another() -> None:
+    dispatcher = make_dispatcher(max_cameras=1)
+    dispatcher.ready(b"w", "fer/w", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    assign_all(dispatcher)
+    dispatcher.offer(frame("b", 1))
+
+    assert dispatcher.waiting == 1
+    assert dispatcher.dropped.total() == 0
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["offer", "ready", "leave"]), st.integers(0, 3)), max_size=200
+    )
+)
+def test_every_frame_is_given_out_once_or_dropped_once_or_still_waits(
+    steps: list[tuple[str, int]],
+) -> None:
+    dispatcher = make_dispatcher()
+    holding: dict[bytes, str] = {}
+    offered: list[str] = []
+    given_out: list[str] = []
+    for step, which in steps:
+        identity = b"w%d" % which
+        if step == "offer":
+            new = frame(f"c{which}", len(offered))
+            offered.append(new.id)
+            dispatcher.offer(new)
+        elif step == "ready":
+            dispatcher.ready(identity, "w", done=holding.pop(identity, ""), now=0)
+        else:
+            holding.pop(identity, None)
+            dispatcher.remove(identity)
+        for assignment in assign_all(dispatcher):
+            assert assignment.worker.identity not in holding
+            holding[assignment.worker.identity] = assignment.frame.id
+            given_out.append(assignment.frame.id)
+
+    assert len(set(given_out)) == len(given_out)
+    replaced = sum(n for (_, r), n in dispatcher.dropped.items() if r is DropReason.REPLACED)
+    assert len(offered) == len(given_out) + replaced + dispatcher.waiting
