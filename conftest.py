@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import zmq
@@ -40,12 +41,24 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+class KeepingContext(zmq.Context[zmq.Socket[bytes]]):
+    """Holds on to its sockets, so that a test may leave the closing to `destroy`."""
+
+    kept: ClassVar[list[zmq.Socket[bytes]]] = []
+
+    def socket(self, *args: Any, **kwargs: Any) -> zmq.Socket[bytes]:
+        """Open a socket and remember it."""
+        self.kept.append(super().socket(*args, **kwargs))
+        return self.kept[-1]
+
+
 @pytest.fixture
 def context() -> Iterator[Context]:
     """A ZeroMQ context that ends with the test, whatever a socket still holds."""
-    made: Context = zmq.Context()
+    made = KeepingContext()
     yield made
     made.destroy(linger=0)
+    made.kept.clear()
 
 
 def _free_ports(count: int) -> int:

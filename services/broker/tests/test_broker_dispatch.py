@@ -126,6 +126,28 @@ def test_a_frame_that_could_not_be_delivered_goes_to_the_next_worker() -> None:
     assert dispatcher.dropped.total() == 0
 
 
+def test_a_frame_that_crosses_a_goodbye_goes_to_another_worker() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"1", "fer/1", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    assign_all(dispatcher)
+    dispatcher.leave(b"1", done="")
+    dispatcher.ready(b"2", "fer/2", done="", now=0)
+
+    assert [a.frame.id for a in assign_all(dispatcher)] == ["a-1"]
+
+
+def test_a_frame_that_was_finished_before_a_goodbye_is_not_given_out_again() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.ready(b"1", "fer/1", done="", now=0)
+    dispatcher.offer(frame("a", 1))
+    assign_all(dispatcher)
+    dispatcher.leave(b"1", done="a-1")
+    dispatcher.ready(b"2", "fer/2", done="", now=0)
+
+    assert assign_all(dispatcher) == []
+
+
 def test_more_cameras_than_allowed_are_refused_and_counted() -> None:
     dispatcher = make_dispatcher(max_cameras=2)
     for camera in "abc":
@@ -167,8 +189,7 @@ def test_every_frame_is_given_out_once_or_dropped_once_or_still_waits(
         elif step == "ready":
             dispatcher.ready(identity, "w", done=holding.pop(identity, ""), now=0)
         else:
-            holding.pop(identity, None)
-            dispatcher.remove(identity)
+            dispatcher.leave(identity, done=holding.pop(identity, ""))
         for assignment in assign_all(dispatcher):
             assert assignment.worker.identity not in holding
             holding[assignment.worker.identity] = assignment.frame.id
