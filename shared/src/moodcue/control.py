@@ -29,9 +29,10 @@ class WorkerPing(Control, frozen=True, kw_only=True, tag="worker_ping.v1"):
 
 
 class WorkerBye(Control, frozen=True, kw_only=True, tag="worker_bye.v1"):
-    """A worker stops and takes no further frame."""
+    """A worker stops. A frame that crosses this on its way is left alone and goes to another."""
 
     worker: str
+    done: Annotated[str, Meta(description="id of the frame it has just finished")] = ""
 
 
 class ReplayRequest(Control, frozen=True, kw_only=True, tag="replay_request.v1"):

@@ -39,7 +39,7 @@ def build(
     # A new name each start: who keeps events can tell that the history here is gone.
     source = f"{SERVICE}/{settings.instance}-{secrets.token_hex(3)}"
     heartbeat = Heartbeat(
-        publisher=OwnEvents(source=source, forward=broker.forward),
+        publisher=OwnEvents(source=source, forward=broker.forward_own),
         service=SERVICE,
         instance=settings.instance,
         counters=broker.counters,

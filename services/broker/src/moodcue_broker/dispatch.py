@@ -142,25 +142,26 @@ class Dispatcher:
         if identity in self._workers:
             self._workers[identity].heard = now
 
-    def remove(self, identity: bytes) -> Worker | None:
-        """Forget a worker that has left or died; the frame that it held is lost."""
+    def leave(self, identity: bytes, *, done: str) -> None:
+        """Forget a worker that stops; a frame that it has not touched goes to another one."""
         worker = self._workers.pop(identity, None)
-        if worker is not None and worker.holds is not None:
-            self.dropped[worker.holds.camera, DropReason.WORKER_LOST] += 1
-        return worker
+        if worker is not None and worker.holds is not None and worker.holds.id != done:
+            self._take_back(worker.holds)
 
     def expire(self, *, now: float) -> list[Worker]:
         """Remove and return the workers that have been silent for too long."""
         dead = [w for w in self._workers.values() if now - w.heard > self._worker_timeout]
         for worker in dead:
-            self.remove(worker.identity)
+            del self._workers[worker.identity]
+            if worker.holds is not None:
+                self.dropped[worker.holds.camera, DropReason.WORKER_LOST] += 1
         return dead
 
     def return_undelivered(self, assignment: Assignment) -> None:
         """Take back a frame whose worker was gone before it got it, and forget that worker."""
-        frame = assignment.frame
-        assignment.worker.holds = None
-        self.remove(assignment.worker.identity)
+        self.leave(assignment.worker.identity, done="")
+
+    def _take_back(self, frame: WaitingFrame) -> None:
         if self._turns.get(frame.camera) is None:
             self._turns[frame.camera] = frame
             self._turns.move_to_end(frame.camera, last=False)

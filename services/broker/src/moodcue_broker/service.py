@@ -15,7 +15,7 @@ from moodcue.identity import Clock
 from moodcue.lifecycle import Heartbeat, Running
 from moodcue.topics import Family, family_of
 from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
-from moodcue_broker.history import EventHistory
+from moodcue_broker.history import EventHistory, Frames
 from moodcue_broker.metrics import BrokerMetrics
 from moodcue_broker.sockets import BrokerSockets
 
@@ -68,6 +68,7 @@ class Broker:
         self._clock = clock
         self._counted_drops: Counter[tuple[str, DropReason]] = Counter()
         self._totals: Counter[str] = Counter()
+        self._own_last: Frames = [b"status/"]
         self._handlers: dict[zmq.Socket[bytes], Callable[[list[bytes]], None]] = {
             sockets.events_in: self._on_event,
             sockets.events_out: self._on_subscription,
@@ -82,8 +83,8 @@ class Broker:
     def run(self, running: Running, heartbeat: Heartbeat) -> None:
         """Work until told to stop."""
         while not running.stop.is_set():
-            self.turn(_POLL_MS)
             heartbeat.tick()
+            self.turn(_POLL_MS)
             running.pulse.beat()
 
     def turn(self, timeout_ms: int) -> None:
@@ -123,16 +124,23 @@ class Broker:
         self._metrics.events_forwarded.labels(family_of(message.topic).value).inc()
         self._totals["events_forwarded"] += 1
 
+    def forward_own(self, message: Message, frames: list[bytes]) -> None:
+        """Forward an event of the broker itself."""
+        self._own_last = frames
+        self.forward(message, frames)
+
     def _on_subscription(self, frames: list[bytes]) -> None:
         wish, topic = frames[0][0], frames[0][1:]
-        if wish != _SUBSCRIBE:
+        last: list[Frames] = []
+        if wish == _SUBSCRIBE:
+            self._sockets.events_out.setsockopt(zmq.SUBSCRIBE, topic)
+            last = list(self._history.last_values(topic.decode(errors="replace")))
+        else:
             self._sockets.events_out.setsockopt(zmq.UNSUBSCRIBE, topic)
-            return
-        self._sockets.events_out.setsockopt(zmq.SUBSCRIBE, topic)
-        # ZeroMQ sends the first of these to the newcomer alone and the others to all that
-        # subscribe to them; readers drop what they have by its sequence number.
-        for last in self._history.last_values(topic.decode(errors="replace")):
-            self._sockets.events_out.send_multipart(last)
+        # ZeroMQ gives the one message that follows to this peer alone, if it matches, and the
+        # others to all; so something harmless must follow, or an event would miss its readers.
+        for event in last or [self._own_last]:
+            self._sockets.events_out.send_multipart(event)
 
     def _on_frame(self, frames: list[bytes]) -> None:
         message = from_frames(frames)
@@ -157,8 +165,9 @@ class Broker:
                 self._hand_out()
             case WorkerPing():
                 self._dispatcher.ping(identity, now=now)
-            case WorkerBye(worker=name):
-                self._dispatcher.remove(identity)
+            case WorkerBye(worker=name, done=done):
+                self._dispatcher.leave(identity, done=done)
+                self._hand_out()
                 _log.info("worker.left", worker=name)
             case other:
                 raise ProtocolError(f"a worker sent {type(other).__name__}")
