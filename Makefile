@@ -1,0 +1,58 @@
+# Everything that this project is used, tested and measured with.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit browser deploy-test bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVICES := broker camera fer aggregator recommender mer-indexer gateway
+PROJECTS := shared/pyproject.toml $(SERVICES:%=services/%/pyproject.toml)
+EDITABLE := -e ./shared[service] $(SERVICES:%=-e ./services/%)
+EDITABLE_TRAIN := -e ./shared[service] $(patsubst %,-e ./services/%,$(filter-out fer mer-indexer,$(SERVICES))) \
+	-e ./services/fer[train] -e ./services/mer-indexer[train]
+# Also pins what building needs.
+PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.serving ## run all of Moodcue here: make demo [CAMERA=… MUSIC=… WORKERS=2 PORT=8080 BUS_PORT=5570]
+	@$(BIN)/python deploy/demo.py $(if $(CAMERA),--camera '$(CAMERA)') $(if $(MUSIC),--music '$(MUSIC)') \
+		$(if $(WORKERS),--workers '$(WORKERS)') $(if $(PORT),--port '$(PORT)') \
+		$(if $(BUS_PORT),--bus-port '$(BUS_PORT)')
+
+test: check unit ## all checks and tests that need Python alone
+
+check: $(VENV)/.testing ## style, types, import boundaries, generated documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.testing ## unit, contract, integration and end-to-end tests
+	$(BIN)/python -m pytest -m "not browser and not deploy"
+
+browser: $(VENV)/.testing ## tests in a real browser; needs chromium and chromium-driver
+	$(BIN)/python -m pytest -m browser
+
+deploy-test: $(VENV)/.testing ## tests on a real Docker engine; needs one that runs
+	$(BIN)/python -m pytest -m deploy
+
+clean: ## remove the environment and all state of the demo
+	rm -rf $(VENV) .moodcue
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11 or newer, or: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11; make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serving: constraints.txt $(PROJECTS) | $(VENV)/bin/python
+	@echo "make: installing Moodcue into $(VENV)"
+	@$(PIP) $(EDITABLE)
+	@touch $@
+
+$(VENV)/.testing: constraints.txt $(PROJECTS) requirements-dev.txt | $(VENV)/bin/python
+	@echo "make: installing what tests and training need into $(VENV)"
+	@$(PIP) $(EDITABLE_TRAIN) -r requirements-dev.txt
+	@touch $(VENV)/.serving $@
