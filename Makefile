@@ -1,6 +1,6 @@
 # Everything that this project is used, tested and measured with.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit browser deploy-test bench clean
+.PHONY: help demo test check unit browser deploy-test docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,6 +37,9 @@ browser: $(VENV)/.testing ## tests in a real browser; needs chromium and chromiu
 
 deploy-test: $(VENV)/.testing ## tests on a real Docker engine; needs one that runs
 	$(BIN)/python -m pytest -m deploy
+
+docs: $(VENV)/.testing ## renew the generated parts of the documents
+	$(BIN)/python docs/generate.py
 
 clean: ## remove the environment and all state of the demo
 	rm -rf $(VENV) .moodcue

@@ -1,0 +1,126 @@
+"""Writes what the documents say about the types: `python docs/generate.py`.
+
+The tables of events in `protocol.md` stand between two marks; `--check` fails if they are not
+what this would write.
+"""
+
+import argparse
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from moodcue.control import CONTROL_TYPES
+from moodcue.events import (
+    EVENT_TYPES,
+    Event,
+    Face,
+    FaceProblem,
+    FrameStatus,
+    HoldReason,
+    ServiceState,
+    SongMatch,
+    TrackEmotion,
+)
+
+PROTOCOL = Path(__file__).resolve().parent / "protocol.md"
+WORDS = (FrameStatus, FaceProblem, HoldReason, ServiceState)
+BEGIN, END = "<!-- generated: types -->", "<!-- /generated -->"
+
+
+def type_tables() -> str:
+    """Describe every type in a section with a table of its fields."""
+    parts = ["### What every event carries\n", _table(Event, own=False)]
+    for kind in EVENT_TYPES:
+        parts += [f"### `{kind.__struct_config__.tag}`\n", _text(kind), _table(kind, own=True)]
+    for part in (Face, TrackEmotion, SongMatch):
+        parts += [f"#### `{part.__name__}`, inside an event\n", _text(part), _table(part)]
+    for control in CONTROL_TYPES:
+        tag = control.__struct_config__.tag
+        parts += [f"### `{tag}`\n", _text(control), _table(control)]
+    parts += ["### Words\n", *(_enum(kind) for kind in WORDS), ""]
+    return "\n".join(parts)
+
+
+def _text(kind: type[msgspec.Struct]) -> str:
+    lines = (kind.__doc__ or "").strip().splitlines()
+    return "\n".join(line.strip() for line in lines) + "\n"
+
+
+def _table(kind: type[msgspec.Struct], *, own: bool = True) -> str:
+    common = set(Event.__struct_fields__) if own and issubclass(kind, Event) else set()
+    schema = msgspec.json.schema(kind)
+    definition = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    rows = ["| field | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in definition["properties"].items():
+        if name == "type" or name in common:
+            continue
+        default = "" if name in definition["required"] else f"`{_value(field.get('default'))}`"
+        rows.append(f"| `{name}` | {_kind(field)} | {default} | {_meaning(field)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _value(default: object) -> str:
+    """Write a default as MessagePack would have it, in the notation of JSON."""
+    return msgspec.json.encode(default).decode().replace("null", "nil")
+
+
+def _enum(kind: type[StrEnum]) -> str:
+    values = ", ".join(f"`{member.value}`" for member in kind)
+    return f"- `{kind.__name__}`: {(kind.__doc__ or '').strip()} {values}"
+
+
+def _kind(field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        return str(field["$ref"].rpartition("/")[2])
+    if "anyOf" in field:
+        return " or ".join(_kind(each) for each in field["anyOf"])
+    if field.get("type") == "array" and "prefixItems" in field:
+        return f"{len(field['prefixItems'])} x {_kind(field['prefixItems'][0])}"
+    if field.get("type") == "array":
+        count = f"{field['minItems']} x " if "minItems" in field else "array of "
+        return f"{count}{_kind(field['items'])}"
+    names = {"null": "nil", "integer": "int", "number": "float", "object": "map"}
+    kind = str(field.get("type", "any"))
+    return names.get(kind, kind)
+
+
+def _meaning(field: dict[str, Any]) -> str:
+    texts = [field.get("description", "")]
+    texts += [each.get("description", "") for each in field.get("anyOf", [])]
+    low, high = field.get("minimum"), field.get("maximum")
+    if low is not None and high is not None:
+        texts.append(f"{low} to {high}")
+    elif low is not None:
+        texts.append(f"at least {low}")
+    elif "exclusiveMinimum" in field:
+        texts.append(f"above {field['exclusiveMinimum']}")
+    return "; ".join(text for text in texts if text)
+
+
+def with_tables(document: str) -> str:
+    """Return the document with the tables renewed."""
+    before, _, rest = document.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{type_tables()}\n{END}{after}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write or check; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
+    options = parser.parse_args(arguments)
+    document = PROTOCOL.read_text()
+    renewed = with_tables(document)
+    if options.check and renewed != document:
+        print(f"{PROTOCOL.name} is not up to date; run: make docs", file=sys.stderr)
+        return 1
+    if not options.check:
+        PROTOCOL.write_text(renewed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
