@@ -1,0 +1,288 @@
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moodcue.cli import as_text
+from moodcue.errors import IndexUnavailableError, ModelError, ProtocolError
+from moodcue.events import EmotionWindow, HoldReason, Recommendation, SongMatch
+from moodcue.identity import host_name, new_id, new_trace
+from moodcue.library_index import (
+    SONGS_SCHEMA,
+    IndexManifest,
+    generation_folder,
+    read_manifest,
+    read_songs,
+    verify_files,
+)
+from moodcue.model_folder import ModelManifest, load_manifest, sha256_of, write_manifest
+from moodcue.sequence import SequenceTracker
+from moodcue.taxonomy import (
+    EMOTIONS,
+    dominant_emotion,
+    quadrant_of,
+    valence_arousal_of,
+    vector_from_mapping,
+)
+from moodcue.topics import Family, family_of, topic
+
+
+def test_a_topic_ends_with_a_slash_so_that_no_other_name_begins_with_it() -> None:
+    assert topic(Family.FRAME, "cam1") == "frame/cam1/"
+    assert not topic(Family.FRAME, "cam10").startswith(topic(Family.FRAME, "cam1"))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "ä", "x" * 65, "-x", "../x"])
+def test_names_that_would_break_a_topic_are_refused(name: str) -> None:
+    with pytest.raises(ProtocolError, match="no usable name"):
+        topic(Family.FRAME, name)
+
+
+def test_the_family_of_a_topic_is_its_first_part() -> None:
+    assert family_of("emotion-window/kitchen/") is Family.EMOTION_WINDOW
+    with pytest.raises(ProtocolError, match="known"):
+        family_of("gossip/")
+
+
+def test_ids_sort_by_time_and_differ() -> None:
+    ids = [new_id() for _ in range(1000)]
+
+    assert len(set(ids)) == 1000
+    assert [i[:12] for i in ids] == sorted(i[:12] for i in ids)
+    assert {len(i) for i in ids} == {len(new_trace())} == {32}
+
+
+def test_the_host_name_may_stand_in_a_topic() -> None:
+    assert topic(Family.STATUS, "fer", host_name())
+
+
+@given(st.dictionaries(st.sampled_from(EMOTIONS), st.floats(0.01, 100), min_size=1))
+def test_named_weights_become_seven_probabilities(weights: dict[str, float]) -> None:
+    vector = vector_from_mapping(weights)
+
+    assert sum(vector) == pytest.approx(1)
+    assert dominant_emotion(vector) in weights
+    assert all(-1 <= x <= 1 for x in valence_arousal_of(vector))
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"joy": 1.0}, "unknown emotion 'joy'"),
+        ({"anger": -1.0}, "weight of anger is -1"),
+        ({"anger": float("nan")}, "weight of anger is nan"),
+        ({}, "give at least one"),
+        ({"anger": 0.0}, "give at least one"),
+    ],
+)
+def test_weights_that_make_no_vector_are_refused(weights: dict[str, float], words: str) -> None:
+    with pytest.raises(ProtocolError, match=words):
+        vector_from_mapping(weights)
+
+
+@pytest.mark.parametrize(
+    ("emotion", "quadrant"),
+    [("happiness", "Q1"), ("surprise", "Q1"), ("anger", "Q2"), ("fear", "Q2"), ("sadness", "Q3")],
+)
+def test_basic_emotions_lie_in_their_quadrants(emotion: str, quadrant: str) -> None:
+    valence, arousal = valence_arousal_of(vector_from_mapping({emotion: 1}))
+
+    assert quadrant_of(valence=valence, arousal=arousal) == quadrant
+
+
+def test_what_came_twice_or_went_missing_is_seen() -> None:
+    sequence = SequenceTracker()
+
+    assert sequence.accept("t/", "a", 5)
+    assert not sequence.accept("t/", "a", 5)
+    assert sequence.accept("t/", "b", 1)
+    assert sequence.missing_before("t/", "a", 9) == 3
+    assert sequence.accept("t/", "a", 9)
+    assert not sequence.accept("t/", "a", 7)
+    assert sequence.lost == 3
+
+
+def test_the_sources_that_are_remembered_are_bounded() -> None:
+    sequence = SequenceTracker(max_sources=2)
+    for source in ("a", "b", "c"):
+        sequence.accept("t/", source, 1)
+
+    assert [sequence.last("t/", source) for source in ("a", "b", "c")] == [0, 1, 1]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    (tmp_path / "model.onnx").write_bytes(b"weights")
+    manifest = ModelManifest(
+        name="m",
+        version="1",
+        sha256=sha256_of(tmp_path / "model.onnx"),
+        labels=("a", "b"),
+        input={"size": 48},
+        training={},
+        metrics={},
+    )
+    write_manifest(tmp_path, manifest)
+    return tmp_path
+
+
+def test_a_model_folder_reads_back(model: Path) -> None:
+    assert load_manifest(model, labels=["a", "b"]).input == {"size": 48}
+
+
+def test_other_weights_than_the_manifest_names_are_refused(model: Path) -> None:
+    (model / "model.onnx").write_bytes(b"others")
+
+    with pytest.raises(ModelError, match="sha256"):
+        load_manifest(model, labels=["a", "b"])
+
+
+def test_labels_in_another_order_are_refused(model: Path) -> None:
+    with pytest.raises(ModelError, match="b, a"):
+        load_manifest(model, labels=["b", "a"])
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+def test_a_missing_file_of_a_model_is_named(model: Path, name: str) -> None:
+    (model / name).unlink()
+
+    with pytest.raises(ModelError, match=name):
+        load_manifest(model, labels=["a", "b"])
+
+
+def test_a_damaged_manifest_is_refused(model: Path) -> None:
+    (model / "manifest.json").write_text('{"name": 1}')
+
+    with pytest.raises(ModelError, match="not a model manifest"):
+        load_manifest(model, labels=["a", "b"])
+
+
+def write_index(index: Path, **changes: object) -> IndexManifest:
+    manifest = IndexManifest(
+        format=1,
+        generation="g1",
+        created=0,
+        dimension=7,
+        metric="inner_product",
+        labels="basic-7",
+        songs=1,
+        model="m",
+        model_sha256="",
+        music_root="/music",
+        files={},
+    )
+    folder = generation_folder(index, manifest)
+    folder.mkdir(parents=True)
+    (folder / "songs.faiss").write_bytes(b"vectors")
+    database = sqlite3.connect(folder / "songs.sqlite")
+    database.execute(SONGS_SCHEMA)
+    pack = msgspec.msgpack.encode
+    row = (255, "ä/b.mp3", "T", "A", "", 40.0, 0.5, -0.5, pack([0.0] * 6 + [1.0]), pack([0.25] * 4))
+    database.execute("INSERT INTO songs VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+    database.commit()
+    database.close()
+    files = {name: sha256_of(folder / name) for name in ("songs.faiss", "songs.sqlite")}
+    manifest = msgspec.structs.replace(manifest, files=files)
+    manifest = msgspec.structs.replace(manifest, **changes)
+    (index / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    return manifest
+
+
+def test_a_published_index_reads_back(tmp_path: Path) -> None:
+    write_index(tmp_path)
+
+    manifest = read_manifest(tmp_path)
+    verify_files(tmp_path, manifest)
+    [song] = read_songs(tmp_path, manifest)
+
+    assert (song.path, song.key, song.emotions[-1]) == ("ä/b.mp3", "00000000000000ff", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"labels": "geneva-9"}, "geneva-9"),
+        ({"dimension": 9}, "dimension 9"),
+        ({"metric": "l2"}, "not an index manifest"),
+        ({"generation": "../../etc"}, "not an index manifest"),
+    ],
+)
+def test_a_foreign_index_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    write_index(tmp_path, **changes)
+
+    with pytest.raises(IndexUnavailableError, match=words):
+        read_manifest(tmp_path)
+
+
+def test_no_index_says_how_to_build_one(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnavailableError, match="moodcue-mer-indexer build"):
+        read_manifest(tmp_path)
+
+
+def test_a_changed_file_of_an_index_is_named(tmp_path: Path) -> None:
+    manifest = write_index(tmp_path)
+    (generation_folder(tmp_path, manifest) / "songs.faiss").write_bytes(b"others")
+
+    with pytest.raises(IndexUnavailableError, match=r"songs\.faiss"):
+        verify_files(tmp_path, manifest)
+
+
+def test_damaged_songs_are_a_clear_error(tmp_path: Path) -> None:
+    manifest = write_index(tmp_path)
+    (generation_folder(tmp_path, manifest) / "songs.sqlite").write_bytes(b"no database" * 100)
+
+    with pytest.raises(IndexUnavailableError, match=r"songs\.sqlite"):
+        list(read_songs(tmp_path, manifest))
+
+
+def recommendation(**fields: object) -> Recommendation:
+    common = {"id": "i", "source": "s", "seq": 1, "time": 0, "trace": "", "camera": "kitchen"}
+    return msgspec.convert({"type": "recommendation.v1", **common, **fields}, Recommendation)
+
+
+def test_people_read_the_emotion_and_the_songs() -> None:
+    song = SongMatch(
+        song="0" * 16,
+        title="Title",
+        artist="Artist",
+        path="p",
+        score=0.9,
+        emotions=(0, 0, 0, 1, 0, 0, 0),
+        valence=0,
+        arousal=0,
+    )
+    event = msgspec.structs.replace(
+        recommendation(emotion="happiness", confidence=0.7), songs=(song,)
+    )
+
+    assert "kitchen: happiness, confidence 70%" in as_text(event)
+    assert "1. 0.90  Title - Artist" in as_text(event)
+
+
+def test_people_read_why_there_are_no_songs() -> None:
+    assert "kitchen: no songs, too dark" in as_text(recommendation(hold="too_dark"))
+
+
+def test_people_read_why_a_window_holds() -> None:
+    window = EmotionWindow(
+        id="i",
+        source="s",
+        seq=1,
+        time=0,
+        trace="",
+        camera="kitchen",
+        start=0,
+        end=1,
+        frames_expected=1,
+        frames_seen=0,
+        frames_with_face=0,
+        coverage=0,
+        confidence=0,
+        hold=HoldReason.NOBODY,
+    )
+
+    assert "kitchen: hold, nobody" in as_text(window)
