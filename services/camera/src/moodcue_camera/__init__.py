@@ -1,0 +1,1 @@
+"""The camera service: pictures of a source become frames on the bus at a steady rate."""
