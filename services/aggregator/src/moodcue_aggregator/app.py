@@ -1,0 +1,45 @@
+"""Builds the aggregator from its settings and runs it."""
+
+import zmq
+from prometheus_client import CollectorRegistry
+
+from moodcue.bus import Publisher
+from moodcue.identity import system_clock
+from moodcue.lifecycle import Heartbeat, running
+from moodcue_aggregator.service import Aggregator
+from moodcue_aggregator.settings import AggregatorSettings
+
+SERVICE = "aggregator"
+
+
+def run(settings: AggregatorSettings) -> int:
+    """Run the aggregator until it is told to stop.
+
+    Raises:
+        MoodcueError: if keys are unusable, the health port is taken, or no broker appears.
+    """
+    address = settings.bus_address()
+    registry = CollectorRegistry()
+    with (
+        zmq.Context() as context,
+        Publisher(context, address, source=f"{SERVICE}/{settings.instance}") as publisher,
+        Aggregator(
+            context,
+            address,
+            publisher=publisher,
+            window_rules=settings.window_rules(),
+            hold_rules=settings.hold_rules(),
+            registry=registry,
+            clock=system_clock,
+        ) as aggregator,
+        running(settings, service=SERVICE, registry=registry, ready=aggregator.ready) as frame,
+    ):
+        heartbeat = Heartbeat(
+            publisher=publisher,
+            service=SERVICE,
+            instance=settings.instance,
+            counters=aggregator.counters,
+            problem=aggregator.ready,
+        )
+        aggregator.run(frame, heartbeat, wait_seconds=settings.broker_wait_seconds)
+    return 0

@@ -1,0 +1,54 @@
+"""Going on where an earlier life of this service ended, from what the broker has kept."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from moodcue.events import EmotionWindow, FaceEmotion
+from moodcue_aggregator.window import ClosedWindow, Windows
+
+
+def restore(
+    windows: Windows,
+    *,
+    past: Iterable[EmotionWindow],
+    frames: Iterable[FaceEmotion],
+    now: int,
+) -> list[ClosedWindow]:
+    """Rebuild the open windows; return those that should have been emitted meanwhile.
+
+    Of each camera, the last past window tells where the next one begins and how its people are
+    numbered; the frames captured since then fill it.
+
+    Args:
+        windows: still empty.
+        past: the emitted windows that are known, in the order of their emission.
+        frames: those that are known, in the order of their arrival.
+        now: as in `Windows.add`.
+    """
+    last: dict[str, EmotionWindow] = {}
+    highest: dict[str, int] = defaultdict(int)
+    for window in past:
+        last[window.camera] = window
+        tracks = [highest[window.camera], *(person.track for person in window.tracks)]
+        highest[window.camera] = max(tracks)
+    known = list(frames)
+    by_camera: dict[str, list[FaceEmotion]] = defaultdict(list)
+    for frame in known:
+        by_camera[frame.camera].append(frame)
+    for camera, window in last.items():
+        inside = [f for f in by_camera[camera] if window.start <= f.time < window.end]
+        windows.resume(window, frames=inside, last_track=highest[camera], now=now)
+    closed: list[ClosedWindow] = []
+    for frame in known:
+        if frame.camera not in last or frame.time >= last[frame.camera].end:
+            closed += windows.add(frame, now=now)
+    return closed
+
+
+def last_numbers(past: Iterable[EmotionWindow], *, source: str) -> dict[str, int]:
+    """Return the highest sequence number per camera that a source has used in past windows."""
+    numbers: dict[str, int] = {}
+    for window in past:
+        if window.source == source:
+            numbers[window.camera] = max(window.seq, numbers.get(window.camera, 0))
+    return numbers
