@@ -1,0 +1,1 @@
+"""Answers every emotion window with songs of the listener's own library."""

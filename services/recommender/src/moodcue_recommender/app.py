@@ -1,0 +1,77 @@
+"""Builds the recommender from its settings and runs it."""
+
+import secrets
+from contextlib import ExitStack
+
+import faiss
+import zmq
+from prometheus_client import CollectorRegistry
+
+from moodcue.bus import Publisher
+from moodcue.lifecycle import Heartbeat, running
+from moodcue_recommender.answerer import Answerer
+from moodcue_recommender.index import IndexFollower
+from moodcue_recommender.log import RecommendationLog
+from moodcue_recommender.metrics import create_metrics
+from moodcue_recommender.service import Parts, RecommenderService
+from moodcue_recommender.settings import RecommenderSettings
+
+SERVICE = "recommender"
+
+
+def run(settings: RecommenderSettings) -> int:
+    """Run the recommender until it is told to stop.
+
+    Raises:
+        MoodcueError: if the log is in use or unreadable, or keys or the health port are unusable.
+    """
+    # One query over a library is too little work to share among threads.
+    faiss.omp_set_num_threads(1)
+    name = f"{SERVICE}/{settings.instance}"
+    address = settings.bus_address()
+    index = IndexFollower(settings.index_dir, poll_seconds=settings.index_poll_seconds)
+    registry = CollectorRegistry()
+    metrics = create_metrics(registry, index)
+    with ExitStack() as stack:
+        log = stack.enter_context(
+            RecommendationLog(settings.state_dir, source=name, keep=settings.keep_recommendations)
+        )
+        frame = stack.enter_context(
+            running(settings, service=SERVICE, registry=registry, ready=index.missing)
+        )
+        context = stack.enter_context(zmq.Context())
+        publisher = stack.enter_context(Publisher(context, address, source=log.source))
+        # A name of this start only: the numbers of its events begin anew.
+        status = stack.enter_context(
+            Publisher(context, address, source=f"{name}-{secrets.token_hex(3)}")
+        )
+        stack.enter_context(index)
+        answerer = Answerer(
+            index=index,
+            log=log,
+            next_seq=publisher.next_seq,
+            songs=settings.songs,
+            repeat_memory=settings.repeat_memory,
+        )
+        service = RecommenderService(
+            Parts(
+                context=context,
+                address=address,
+                index=index,
+                log=log,
+                answerer=answerer,
+                publisher=publisher,
+                metrics=metrics,
+                republish=settings.republish,
+                catch_up_seconds=settings.catch_up_seconds,
+            )
+        )
+        heartbeat = Heartbeat(
+            publisher=status,
+            service=SERVICE,
+            instance=settings.instance,
+            counters=service.counters,
+            problem=service.problem,
+        )
+        service.run(frame, heartbeat)
+    return 0

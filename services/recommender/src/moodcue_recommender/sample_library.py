@@ -1,0 +1,117 @@
+"""Made-up libraries in the layout of a published index, for measurements and tests."""
+
+import hashlib
+import os
+import random
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import faiss
+import msgspec
+import numpy as np
+
+from moodcue.identity import system_clock
+from moodcue.library_index import (
+    FORMAT,
+    GENERATIONS,
+    MANIFEST,
+    SONGS,
+    SONGS_SCHEMA,
+    VECTORS,
+    IndexManifest,
+    Song,
+)
+from moodcue.model_folder import sha256_of
+from moodcue.taxonomy import BASIC_7, EMOTIONS
+from moodcue_recommender.vectors import query_vector, seven_of_point
+
+
+def random_songs(count: int, *, seed: int = 0) -> list[Song]:
+    """Make songs at random points of the valence-arousal plane, the same for the same seed."""
+    chance = random.Random(seed)
+    return [
+        make_song(f"song-{number:06d}", chance.uniform(-1, 1), chance.uniform(-1, 1))
+        for number in range(count)
+    ]
+
+
+def make_song(name: str, valence: float, arousal: float) -> Song:
+    """Make a song of a name at a point of the plane (each -1 to 1)."""
+    path = f"{name}.mp3"
+    return Song(
+        id=int.from_bytes(hashlib.sha256(path.encode()).digest()[:8]) >> 1,
+        path=path,
+        title=name,
+        artist="Nobody",
+        duration_seconds=180.0,
+        valence=valence,
+        arousal=arousal,
+        emotions=seven_of_point(valence, arousal),
+        quadrants=(0.25, 0.25, 0.25, 0.25),
+    )
+
+
+def write_library(index: Path, songs: Sequence[Song], *, generation: str) -> IndexManifest:
+    """Write songs as a generation of an index and make it the current one."""
+    folder = index / GENERATIONS / generation
+    folder.mkdir(parents=True)
+    faiss.write_index(index_of(songs), str(folder / VECTORS))
+    _write_songs(folder / SONGS, songs)
+    manifest = IndexManifest(
+        format=FORMAT,
+        generation=generation,
+        created=system_clock(),
+        dimension=len(EMOTIONS),
+        metric="inner_product",
+        labels=BASIC_7,
+        songs=len(songs),
+        model="made-up",
+        model_sha256="",
+        music_root=str(index.absolute().parent / "music"),
+        files={name: sha256_of(folder / name) for name in (VECTORS, SONGS)},
+    )
+    publish(index, manifest)
+    return manifest
+
+
+def publish(index: Path, manifest: IndexManifest) -> None:
+    """Make a manifest the current one, in one step."""
+    beside = index / f"{MANIFEST}.new"
+    beside.write_bytes(msgspec.json.encode(manifest))
+    os.replace(beside, index / MANIFEST)  # noqa: PTH105 - the step that the layout promises
+
+
+def index_of(songs: Sequence[Song]) -> faiss.IndexIDMap2:
+    """Return the FAISS index of songs by their ids."""
+    vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(len(EMOTIONS)))
+    vectors.add_with_ids(
+        np.array([query_vector(song.emotions) for song in songs], dtype=np.float32),
+        np.array([song.id for song in songs], dtype=np.int64),
+    )
+    return vectors
+
+
+def _write_songs(path: Path, songs: Iterable[Song]) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(SONGS_SCHEMA)
+        database.executemany(
+            "INSERT INTO songs (id, path, title, artist, album, duration_seconds, valence,"
+            " arousal, emotions, quadrants) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    song.id,
+                    song.path,
+                    song.title,
+                    song.artist,
+                    song.album,
+                    song.duration_seconds,
+                    song.valence,
+                    song.arousal,
+                    msgspec.msgpack.encode(song.emotions),
+                    msgspec.msgpack.encode(song.quadrants),
+                )
+                for song in songs
+            ),
+        )

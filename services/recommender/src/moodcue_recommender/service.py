@@ -1,0 +1,244 @@
+"""The recommender on the bus: windows and requests in, recommendations out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import zmq
+
+from moodcue.bus import BusAddress, Publisher, Subscriber
+from moodcue.codec import Message
+from moodcue.errors import BusError, ProtocolError
+from moodcue.events import (
+    EmotionWindow,
+    IndexPublished,
+    Recommendation,
+    RecommendationRequest,
+    ServiceState,
+    Status,
+)
+from moodcue.health import Problem
+from moodcue.identity import NS_PER_SECOND, Clock, system_clock
+from moodcue.lifecycle import Heartbeat, Running
+from moodcue.replay import replay
+from moodcue.sequence import SequenceTracker
+from moodcue.topics import Family, topic
+from moodcue_recommender.answerer import Answerer, topic_of
+from moodcue_recommender.answers import Question
+from moodcue_recommender.index import IndexFollower
+from moodcue_recommender.log import RecommendationLog
+from moodcue_recommender.metrics import Metrics
+
+_BROKER = "broker"
+_TOPICS = (
+    topic(Family.STATUS, _BROKER),
+    topic(Family.EMOTION_WINDOW),
+    topic(Family.REQUEST),
+    topic(Family.INDEX),
+)
+_POLL_SECONDS = 0.1
+_DRAIN_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the service works with.
+
+    Attributes:
+        context: of this process.
+        address: of the broker.
+        index: gives the library of the moment.
+        log: of what was answered.
+        answerer: makes and keeps the answers.
+        publisher: of the recommendations, under the log's source name.
+        metrics: to count in.
+        republish: how many recommendations of each camera a new broker gets.
+        catch_up_seconds: age up to which missed windows are answered.
+        clock: wall clock.
+    """
+
+    context: zmq.Context[zmq.Socket[bytes]]
+    address: BusAddress
+    index: IndexFollower
+    log: RecommendationLog
+    answerer: Answerer
+    publisher: Publisher
+    metrics: Metrics
+    republish: int
+    catch_up_seconds: float
+    clock: Clock = system_clock
+
+
+class RecommenderService:
+    """Answers what comes over the bus. Use it in one thread, the one that made the publisher."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._broker = ""
+        self._windows = SequenceTracker()
+        for camera, last in parts.log.last_numbers().items():
+            parts.publisher.restore_seq(topic_of(camera), last)
+
+    def run(self, running: Running, heartbeat: Heartbeat) -> None:
+        """Work until told to stop, then answer what has come in and say goodbye."""
+        parts = self._parts
+        with Subscriber(parts.context, parts.address, topics=_TOPICS) as subscriber:
+            # What is published before the broker has subscribed is lost, and who is answered
+            # before the index is loaded gets a hold. Windows wait in the queue meanwhile.
+            _wait(running, parts.publisher.wait_until_connected)
+            _wait(running, parts.index.looked.wait)
+            while not running.stop.is_set():
+                self._turn(subscriber, _POLL_SECONDS)
+                heartbeat.tick()
+                running.pulse.beat()
+            deadline = time.monotonic() + _DRAIN_SECONDS
+            while self._turn(subscriber, 0.0) and time.monotonic() < deadline:
+                pass
+            heartbeat.send(ServiceState.STOPPING)
+
+    def _turn(self, subscriber: Subscriber, timeout_seconds: float) -> bool:
+        """Handle one message; False when none came."""
+        try:
+            message = subscriber.receive(timeout_seconds)
+            if message is None:
+                return False
+            self.handle(message)
+        except ProtocolError as error:
+            self._parts.metrics.refused_messages.inc()
+            _log.warning("message.refused", reason=str(error))
+        return True
+
+    def handle(self, message: Message) -> None:
+        """Handle one message.
+
+        Raises:
+            ProtocolError: if its topic should not carry it.
+        """
+        match message.event:
+            case EmotionWindow() as window:
+                self._on_window(message.topic, window)
+            case RecommendationRequest() as request:
+                self._answer(request)
+            case IndexPublished():
+                self._parts.index.hint()
+            case Status(service=service, source=source, state=state) if service == _BROKER:
+                if source != self._broker and state is not ServiceState.STOPPING:
+                    self._meet_broker(source)
+            case other:
+                raise ProtocolError(f"{message.topic} carries a {type(other).__name__}")
+
+    def _on_window(self, name: str, window: EmotionWindow) -> None:
+        if self._windows.missing_before(name, window.source, window.seq):
+            self._fill_gap(name, window.source)
+        self._windows.accept(name, window.source, window.seq)
+        self._parts.metrics.lost_windows.set(self._windows.lost)
+        self._answer(window)
+
+    def _fill_gap(self, name: str, source: str) -> None:
+        try:
+            missed = self._replayed(name, after_seq=self._windows.last(name, source))
+        except BusError as error:
+            _log.warning("gap.unfilled", topic=name, reason=str(error))
+            return
+        for message in missed:
+            window = message.event
+            if isinstance(window, EmotionWindow) and self._windows.accept(
+                name, window.source, window.seq
+            ):
+                self._answer(window)
+
+    def _answer(self, question: Question) -> None:
+        began = time.perf_counter()
+        metrics = self._parts.metrics
+        made = self._parts.answerer.answer(question)
+        if made is None:
+            metrics.duplicates.inc()
+            return
+        event = made.recommendation
+        self._parts.publisher.send(topic_of(event.camera), event)
+        metrics.seconds.observe(time.perf_counter() - began)
+        metrics.recommendations.labels(event.camera, event.hold or "").inc()
+        metrics.repeated.inc(made.repeated)
+        metrics.unsent.set(self._parts.publisher.dropped)
+        _log.info(
+            "recommendation.published",
+            camera=event.camera,
+            seq=event.seq,
+            emotion=event.emotion,
+            hold=event.hold,
+            detail=event.detail,
+            songs=len(event.songs),
+            trace=event.trace,
+        )
+
+    def _meet_broker(self, source: str) -> None:
+        """Bring a broker that is new to us, and us, up to date.
+
+        Answers the windows that came while this service was away, and sends the broker what it
+        lacks of our recommendations: all of them after its restart, so that replay by sequence
+        number goes on; after ours only those that did not get out.
+        """
+        try:
+            self._republish(self._replayed(topic(Family.RECOMMENDATION)))
+            self._answer_missed(self._replayed(topic(Family.EMOTION_WINDOW)))
+        except BusError as error:
+            # The next heartbeat of the broker, a second from now, tries again.
+            _log.warning("broker.silent", reason=str(error))
+            return
+        self._broker = source
+        _log.info("broker.met", broker=source)
+
+    def _replayed(self, name: str, *, after_seq: int = 0) -> list[Message]:
+        parts = self._parts
+        try:
+            messages, _ = replay(parts.context, parts.address, topic=name, after_seq=after_seq)
+        except ProtocolError as error:
+            parts.metrics.refused_messages.inc()
+            _log.warning("replay.refused", topic=name, reason=str(error))
+            return []
+        return messages
+
+    def _republish(self, at_broker: list[Message]) -> None:
+        parts = self._parts
+        last_there: dict[str, int] = {}
+        for message in at_broker:
+            event = message.event
+            if isinstance(event, Recommendation) and event.source == parts.log.source:
+                last_there[event.camera] = max(event.seq, last_there.get(event.camera, 0))
+        for camera, last in last_there.items():
+            # Matters only if our own log was lost.
+            parts.publisher.restore_seq(topic_of(camera), last)
+        for camera in parts.log.last_numbers():
+            after = last_there.get(camera, 0)
+            for event in parts.log.after(camera, after, last=parts.republish):
+                parts.publisher.send(topic_of(camera), event)
+                parts.metrics.republished.inc()
+
+    def _answer_missed(self, messages: list[Message]) -> None:
+        oldest = self._parts.clock() - int(self._parts.catch_up_seconds * NS_PER_SECOND)
+        for message in messages:
+            window = message.event
+            if isinstance(window, EmotionWindow) and window.end >= oldest:
+                self._windows.accept(message.topic, window.source, window.seq)
+                self._answer(window)
+
+    def counters(self) -> dict[str, float]:
+        """Figures for the heartbeat."""
+        library = self._parts.index.library
+        return {
+            "index_songs": len(library.songs) if library else 0,
+            "index_refused": self._parts.index.refused,
+            "windows_lost": self._windows.lost,
+            "unsent": self._parts.publisher.dropped,
+        }
+
+    def problem(self) -> Problem:
+        """What is wrong, if anything."""
+        return self._parts.index.problem or self._parts.answerer.log_problem
+
+
+def _wait(running: Running, ready: Callable[[float], bool]) -> None:
+    while not running.stop.is_set() and not ready(_POLL_SECONDS):
+        running.pulse.beat()

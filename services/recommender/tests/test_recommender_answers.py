@@ -1,0 +1,192 @@
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moodcue.events import EmotionWindow, HoldReason, RecommendationRequest
+from moodcue.identity import new_id, new_trace
+from moodcue.taxonomy import vector_from_mapping
+from moodcue_recommender.answerer import Answerer
+from moodcue_recommender.answers import Stamp, answer
+from moodcue_recommender.index import IndexFollower
+from moodcue_recommender.library import Library
+from moodcue_recommender.log import FILE, RecommendationLog
+from moodcue_recommender.sample_library import random_songs, write_library
+
+HAPPY = vector_from_mapping({"happiness": 0.8, "neutral": 0.2})
+STAMP = Stamp(id="answer-1", source="recommender/one", seq=7)
+
+
+def window(**changes: Any) -> EmotionWindow:
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "source": "aggregator/one",
+        "seq": 1,
+        "time": 15,
+        "trace": new_trace(),
+        "camera": "kitchen",
+        "start": 0,
+        "end": 15,
+        "frames_expected": 75,
+        "frames_seen": 75,
+        "frames_with_face": 70,
+        "coverage": 0.9,
+        "confidence": 0.7,
+        "probabilities": HAPPY,
+    }
+    return EmotionWindow(**{**fields, **changes})
+
+
+def request(**wish: Any) -> RecommendationRequest:
+    return RecommendationRequest(
+        id=new_id(),
+        source="gateway/one",
+        seq=1,
+        time=99,
+        trace=new_trace(),
+        camera="kitchen",
+        **wish,
+    )
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    write_library(tmp_path / "index", random_songs(60), generation="first")
+    return Library.load(tmp_path / "index")
+
+
+def test_a_window_is_answered_with_its_emotion_times_and_trace(library: Library) -> None:
+    asked = window(start=3, end=18, time=18)
+    made = answer(asked, stamp=STAMP, library=library, recent=(), count=5).recommendation
+    assert (made.id, made.source, made.seq) == ("answer-1", "recommender/one", 7)
+    assert (made.window, made.request, made.trace) == (asked.id, "", asked.trace)
+    assert (made.time, made.window_start, made.window_end) == (18, 3, 18)
+    assert (made.emotion, made.confidence, made.probabilities) == ("happiness", 0.7, HAPPY)
+    assert made.hold is None
+    assert made.generation == "first"
+    assert len(made.songs) == 5
+
+
+@pytest.mark.parametrize("reason", list(HoldReason))
+def test_the_hold_of_a_window_is_passed_on(library: Library, reason: HoldReason) -> None:
+    asked = window(probabilities=None, hold=reason)
+    made = answer(asked, stamp=STAMP, library=library, recent=(), count=5).recommendation
+    assert (made.hold, made.songs, made.emotion) == (reason, (), "")
+    assert made.window == asked.id
+
+
+def test_without_an_index_a_window_is_held() -> None:
+    made = answer(window(), stamp=STAMP, library=None, recent=(), count=5).recommendation
+    assert (made.hold, made.songs, made.generation) == (HoldReason.NO_INDEX, (), "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"probabilities": None}, "neither probabilities nor a reason"),
+        ({"probabilities": (0.0,) * 7}, "all seven probabilities are 0"),
+        ({"labels": "plutchik-8"}, "label set 'plutchik-8' is unknown"),
+    ],
+)
+def test_a_window_that_means_nothing_is_held_with_what_is_wrong(
+    library: Library, changes: dict[str, Any], detail: str
+) -> None:
+    asked = window(**changes)
+    made = answer(asked, stamp=STAMP, library=library, recent=(), count=5).recommendation
+    assert made.hold is HoldReason.NOT_UNDERSTOOD
+    assert detail in made.detail
+    assert made.songs == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "emotion"),
+    [
+        ({"mood": "sad"}, "sadness"),
+        ({"point": (0.76, 0.48)}, "happiness"),
+        ({"probabilities": HAPPY}, "happiness"),
+    ],
+)
+def test_a_request_is_answered_by_word_point_or_vector(
+    library: Library, wish: dict[str, Any], emotion: str
+) -> None:
+    asked = request(count=8, **wish)
+    made = answer(asked, stamp=STAMP, library=library, recent=(), count=5).recommendation
+    assert (made.request, made.window, made.trace) == (asked.id, "", asked.trace)
+    assert (made.emotion, made.confidence, made.hold) == (emotion, 1.0, None)
+    assert (made.time, made.window_end) == (99, 0)
+    assert len(made.songs) == 8
+
+
+@pytest.mark.parametrize(
+    ("wish", "detail"),
+    [
+        ({"mood": "groovy"}, "unknown mood 'groovy'; known: anger"),
+        ({}, "exactly one of mood, point and probabilities"),
+        ({"mood": "sad", "point": (0.0, 0.0)}, "exactly one of"),
+        ({"probabilities": (0.0,) * 7}, "all seven probabilities are 0"),
+        ({"mood": "sad", "labels": "plutchik-8"}, "label set 'plutchik-8'"),
+    ],
+)
+def test_a_request_that_is_not_understood_is_held_with_the_remedy(
+    library: Library, wish: dict[str, Any], detail: str
+) -> None:
+    made = answer(request(**wish), stamp=STAMP, library=library, recent=(), count=5)
+    assert made.recommendation.hold is HoldReason.NOT_UNDERSTOOD
+    assert detail in made.recommendation.detail
+    assert made.recommendation.songs == ()
+
+
+@pytest.fixture
+def answerer(tmp_path: Path, library: Library) -> Iterator[Answerer]:
+    del library
+    index = IndexFollower(tmp_path / "index")
+    index.check()
+    numbers: Counter[str] = Counter()
+
+    def next_seq(topic: str) -> int:
+        numbers[topic] += 1
+        return numbers[topic]
+
+    with RecommendationLog(tmp_path / "state", source="recommender/one") as log:
+        yield Answerer(index=index, log=log, next_seq=next_seq, songs=5, repeat_memory=20)
+
+
+def test_a_question_is_answered_once(answerer: Answerer) -> None:
+    for question in (window(), request(mood="calm")):
+        assert answerer.answer(question) is not None
+        assert answerer.answer(question) is None
+
+
+def test_a_steady_mood_gets_other_songs_each_time_of_each_camera(answerer: Answerer) -> None:
+    played: list[str] = []
+    for _ in range(5):
+        made = answerer.answer(window())
+        other = answerer.answer(window(camera="hall"))
+        assert made is not None
+        assert other is not None
+        assert {song.song for song in made.recommendation.songs} == {
+            song.song for song in other.recommendation.songs
+        }
+        played += [song.song for song in made.recommendation.songs]
+    assert len(set(played)) == 25
+
+
+def test_a_log_that_cannot_be_written_costs_no_answer(answerer: Answerer, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state" / FILE)) as database, database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON recommendations"
+            " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    made = answerer.answer(window())
+    assert made is not None
+    assert len(made.recommendation.songs) == 5
+    assert answerer.log_problem is not None
+    assert answerer.log_problem.endswith("the disk is full")
+    with closing(sqlite3.connect(tmp_path / "state" / FILE)) as database, database:
+        database.execute("DROP TRIGGER full")
+    assert answerer.answer(window()) is not None
+    assert answerer.log_problem is None
