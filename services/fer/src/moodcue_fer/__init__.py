@@ -1,0 +1,1 @@
+"""Face emotion: frames in, seven probabilities per face out."""

@@ -1,0 +1,191 @@
+"""Labelled faces on disk, as arrays: FER2013 sheets, CK+ crops, one folder per label."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from moodcue.errors import MoodcueError
+from moodcue.taxonomy import EMOTIONS
+from moodcue_fer.faces import crop_whole
+from moodcue_fer.labels import label_index
+from moodcue_fer.pictures import PictureError, read_grey
+from moodcue_fer.preprocessing import CROP_SIZE
+
+SHEET_COLUMNS: Final = 64
+SHEET_TILES: Final = 4096
+VOTE_COLUMNS: Final = tuple(f"fp_{label}" for label in EMOTIONS)
+OTHER_VOTE_COLUMNS: Final = ("fp_contempt", "fp_unknown", "fp_nf")
+
+
+class DatasetError(MoodcueError):
+    """A data set is missing, empty or not in the expected form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledFaces:
+    """Face crops with their labels.
+
+    Attributes:
+        crops: Grey crops, uint8, shape (n, 48, 48).
+        labels: Place of each label in `EMOTIONS`, int64, shape (n,); -1 is no emotion of ours.
+        skipped: Files that could not be used, with the reason.
+    """
+
+    crops: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fer2013(LabelledFaces):
+    """FER2013 with the crowd votes of FER+.
+
+    Attributes:
+        usage: `Training` or `PublicTest` for each picture, shape (n,).
+        groups: Pictures with the same number are identical, int64, shape (n,).
+        votes: Crowd votes for the seven, float32, shape (n, 7); all zero where there are none.
+        other_votes: Votes for contempt, unknown and not-a-face, float32, shape (n, 3).
+    """
+
+    usage: npt.NDArray[np.str_]
+    groups: npt.NDArray[np.int64]
+    votes: npt.NDArray[np.float32]
+    other_votes: npt.NDArray[np.float32]
+
+    def select(self, mask: npt.NDArray[np.bool_]) -> "Fer2013":
+        """Return the pictures for which `mask`, shape (n,), is true."""
+        return Fer2013(
+            crops=self.crops[mask],
+            labels=self.labels[mask],
+            usage=self.usage[mask],
+            groups=self.groups[mask],
+            votes=self.votes[mask],
+            other_votes=self.other_votes[mask],
+        )
+
+
+def load_fer2013(folder: Path) -> Fer2013:
+    """Read `labels.csv` and the sheets `sheet_NN.png` of FER2013.
+
+    Row `index` of the table is in sheet `index // 4096`, at tile row
+    `(index % 4096) // 64` and tile column `index % 64`.
+
+    Args:
+        folder: Folder of the table and the sheets.
+
+    Raises:
+        DatasetError: The table is missing or empty, or a sheet is missing or not readable.
+    """
+    rows = _read_table(folder / "labels.csv")
+    indices = np.array([int(row["index"]) for row in rows], dtype=np.int64)
+    return Fer2013(
+        crops=_read_tiles(folder, indices=indices),
+        labels=_label_array(row["fer2013_label"] for row in rows),
+        usage=np.array([row["usage"] for row in rows], dtype=np.str_),
+        groups=np.array([int(row["duplicate_group"]) for row in rows], dtype=np.int64),
+        votes=_vote_array(rows, columns=VOTE_COLUMNS),
+        other_votes=_vote_array(rows, columns=OTHER_VOTE_COLUMNS),
+    )
+
+
+def load_ck48(folder: Path) -> LabelledFaces:
+    """Read the 48x48 crops of CK+; contempt, which is none of the seven, gets the label -1.
+
+    Args:
+        folder: Folder of `labels.csv` and one subfolder per label.
+
+    Raises:
+        DatasetError: The table is missing or empty, or no picture is readable.
+    """
+    rows = _read_table(folder / "labels.csv")
+    return _read_crops((folder / row["path"], row["label"]) for row in rows)
+
+
+def load_folder(folder: Path) -> LabelledFaces:
+    """Read a folder of face crops with one subfolder per label (`happy` or `happiness`).
+
+    Subfolders that are named after none of the seven are left out and listed in `skipped`.
+
+    Args:
+        folder: Folder of the subfolders; every picture in them is a face already.
+
+    Raises:
+        DatasetError: No subfolder is named after an emotion, or no picture is readable.
+    """
+    subfolders = sorted(path for path in folder.glob("*") if path.is_dir())
+    known = [path for path in subfolders if label_index(path.name) is not None]
+    if not known:
+        raise DatasetError(
+            f"{folder} has no subfolder named after an emotion: one of {', '.join(EMOTIONS)}"
+        )
+    faces = _read_crops(
+        (path, subfolder.name)
+        for subfolder in known
+        for path in sorted(subfolder.iterdir())
+        if path.is_file() and not path.name.startswith(".")
+    )
+    unknown = tuple((str(path), "no emotion of ours") for path in subfolders if path not in known)
+    return LabelledFaces(crops=faces.crops, labels=faces.labels, skipped=unknown + faces.skipped)
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing: name the folder that holds labels.csv")
+    with path.open(newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    if not rows:
+        raise DatasetError(f"{path} has no rows")
+    return rows
+
+
+def _read_tiles(folder: Path, *, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    crops = np.empty((len(indices), CROP_SIZE, CROP_SIZE), dtype=np.uint8)
+    sheets = indices // SHEET_TILES
+    for sheet in np.unique(sheets):
+        path = folder / f"sheet_{sheet:02d}.png"
+        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if picture is None:
+            raise DatasetError(f"{path} is missing or not a readable picture")
+        for place in np.flatnonzero(sheets == sheet):
+            tile_row, tile_column = divmod(int(indices[place]) % SHEET_TILES, SHEET_COLUMNS)
+            top, left = tile_row * CROP_SIZE, tile_column * CROP_SIZE
+            crops[place] = picture[top : top + CROP_SIZE, left : left + CROP_SIZE]
+    return crops
+
+
+def _read_crops(files: Iterable[tuple[Path, str]]) -> LabelledFaces:
+    crops: list[npt.NDArray[np.uint8]] = []
+    names: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    for path, name in files:
+        try:
+            crops.append(crop_whole(read_grey(path)))
+        except PictureError as error:
+            skipped.append((str(path), str(error)))
+        else:
+            names.append(name)
+    if not crops:
+        raise DatasetError(
+            f"no readable picture; first problem: {skipped[0] if skipped else 'no files'}"
+        )
+    return LabelledFaces(crops=np.stack(crops), labels=_label_array(names), skipped=tuple(skipped))
+
+
+def _label_array(names: Iterable[str]) -> npt.NDArray[np.int64]:
+    places = (label_index(name) for name in names)
+    return np.array([-1 if place is None else place for place in places], dtype=np.int64)
+
+
+def _vote_array(
+    rows: Iterable[Mapping[str, str]], *, columns: tuple[str, ...]
+) -> npt.NDArray[np.float32]:
+    # A few rows have no votes at all: their fields are empty.
+    return np.array(
+        [[float(row[column] or 0) for column in columns] for row in rows], dtype=np.float32
+    )

@@ -1,0 +1,41 @@
+"""Settings of the face-emotion worker: environment variables `MOODCUE_FER_…`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from moodcue.settings import ServiceSettings
+
+
+class FerSettings(ServiceSettings):
+    """What the worker can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="MOODCUE_FER_")
+
+    model_dir: Path | None = Field(
+        None, description="folder with model.onnx and manifest.json; none: the model shipped"
+    )
+    detector: Literal["haar", "yunet"] = Field("haar", description="what finds the faces")
+    yunet_model: Path | None = Field(
+        None, description="ONNX file of YuNet; needed with the detector yunet"
+    )
+    search_pixels: int = Field(
+        320,
+        ge=80,
+        le=4096,
+        description="longer side in pixels to which a frame is reduced to seek faces in it",
+    )
+    most_faces: int = Field(
+        16, ge=1, le=256, description="most faces of a frame that are read, the largest ones"
+    )
+    minimum_face_pixels: int = Field(
+        32, ge=1, le=4096, description="smallest side of a face in the full frame that is read"
+    )
+    minimum_brightness: float = Field(
+        0.12, ge=0, le=1, description="darkest mean grey level of a face that is read"
+    )
+    minimum_sharpness: float = Field(
+        80.0, ge=0, description="smallest variance of the Laplacian of a face that is read"
+    )

@@ -1,0 +1,1 @@
+"""Training and export of the network; needs the extra `moodcue-fer[train]`."""

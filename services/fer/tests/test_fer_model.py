@@ -1,0 +1,93 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fer_pictures import drawn_faces, grey_astronaut
+
+from moodcue.errors import ModelError
+from moodcue.model_folder import MANIFEST, WEIGHTS
+from moodcue.taxonomy import EMOTIONS
+from moodcue_fer.faces import crop_face
+from moodcue_fer.model import LARGEST_BATCH, SHIPPED_MODEL, FerModel
+
+
+@pytest.fixture(scope="module")
+def model() -> FerModel:
+    return FerModel()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SHIPPED_MODEL, tmp_path / "model"))
+
+
+def change(folder: Path, field: str, value: object) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | {field: value}))
+
+
+def test_the_portrait_of_a_smiling_person_is_happy(model: FerModel) -> None:
+    crop = crop_face(grey_astronaut(), (174, 64, 98, 98))
+    (row,) = model.probabilities(crop[np.newaxis])
+    assert EMOTIONS[int(row.argmax())] == "happiness"
+
+
+def test_rows_are_probabilities_whatever_the_batch(model: FerModel) -> None:
+    crops, _ = drawn_faces(LARGEST_BATCH + 3, seed=1)
+    together = model.probabilities(crops)
+    assert together.dtype == np.float32
+    assert together.sum(axis=1) == pytest.approx(np.ones(len(crops)), abs=1e-5)
+    alone = np.concatenate([model.probabilities(crop[np.newaxis]) for crop in crops[-5:]])
+    assert together[-5:] == pytest.approx(alone, abs=1e-5)
+
+
+def test_no_face_gives_no_row(model: FerModel) -> None:
+    assert model.probabilities(np.zeros((0, 48, 48), dtype=np.uint8)).shape == (0, 7)
+
+
+def test_a_mirrored_face_shows_the_same(model: FerModel) -> None:
+    assert model.manifest.training["mirror"] is True
+    crop = crop_face(grey_astronaut(), (174, 64, 98, 98))
+    both = model.probabilities(np.stack([crop, np.ascontiguousarray(crop[:, ::-1])]))
+    assert both[0] == pytest.approx(both[1], abs=1e-5)
+
+
+def test_the_shipped_manifest_states_calibration_and_figures(model: FerModel) -> None:
+    assert 0.25 <= model.manifest.training["temperature"] <= 4
+    held_out = model.manifest.metrics["held_out_of_training"]
+    assert held_out["n"] > 2000
+    assert held_out["ece"] <= model.manifest.metrics["ece_before_temperature"]
+    assert model.manifest.metrics["parity_with_torch"] <= 1e-5
+
+
+def test_weights_that_are_not_the_manifests_are_refused(copy: Path) -> None:
+    with (copy / WEIGHTS).open("ab") as weights:
+        weights.write(b"x")
+    with pytest.raises(ModelError, match="its manifest says"):
+        FerModel(copy)
+
+
+def test_labels_in_another_order_are_refused(copy: Path) -> None:
+    change(copy, "labels", list(reversed(EMOTIONS)))
+    with pytest.raises(ModelError, match="needed, in this order: anger"):
+        FerModel(copy)
+
+
+def test_another_preprocessing_is_refused(copy: Path) -> None:
+    change(copy, "input", {"preprocessing": "divided by 255"})
+    with pytest.raises(ModelError, match="needs the preprocessing 'divided by 255'"):
+        FerModel(copy)
+
+
+def test_weights_that_are_no_onnx_are_refused(copy: Path) -> None:
+    (copy / WEIGHTS).write_bytes(b"")
+    change(copy, "sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        FerModel(copy)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model in"):
+        FerModel(tmp_path)

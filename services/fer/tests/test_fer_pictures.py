@@ -1,0 +1,59 @@
+import io
+
+import cv2
+import numpy as np
+import pytest
+from fer_pictures import astronaut, grey_astronaut, jpeg
+from PIL import Image
+
+from moodcue_fer.pictures import PictureError, decode_grey
+
+
+def encoded(picture: np.ndarray, suffix: str) -> bytes:
+    return bytes(cv2.imencode(suffix, picture)[1].tobytes())
+
+
+def test_a_cut_off_jpeg_is_refused_although_opencv_would_fill_it_with_grey() -> None:
+    whole = jpeg(astronaut())
+    with pytest.raises(PictureError, match=f"cut off after {len(whole) // 2} bytes"):
+        decode_grey(whole[: len(whole) // 2])
+
+
+def test_a_jpeg_whose_thumbnail_is_whole_is_still_refused_when_cut_off() -> None:
+    thumbnail = jpeg(astronaut()[::16, ::16])
+    exif = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    whole = jpeg(astronaut())
+    with_thumbnail = whole[:2] + exif + whole[2:]
+    assert decode_grey(with_thumbnail).shape == (512, 512)
+    with pytest.raises(PictureError, match="cut off"):
+        decode_grey(with_thumbnail[:-2000])
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"\xff\xd8\xff", bytes(1000)])
+def test_what_is_no_picture_is_refused_with_a_clear_error(data: bytes) -> None:
+    with pytest.raises(PictureError, match=r"picture|JPEG"):
+        decode_grey(data)
+
+
+def test_one_pixel_is_a_picture() -> None:
+    assert decode_grey(encoded(np.full((1, 1, 3), 90, dtype=np.uint8), ".png")).tolist() == [[90]]
+
+
+def test_grey_sixteen_bit_alpha_and_cmyk_pictures_are_read_as_the_same_face() -> None:
+    picture, grey = astronaut(), grey_astronaut()
+    cmyk = io.BytesIO()
+    Image.fromarray(picture[..., ::-1]).convert("CMYK").save(cmyk, "JPEG", quality=95)
+    variants = {
+        "grey": encoded(grey, ".png"),
+        "sixteen bit": encoded(grey.astype(np.uint16) * 257, ".png"),
+        "alpha": encoded(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA), ".png"),
+        "cmyk": cmyk.getvalue(),
+    }
+    for name, data in variants.items():
+        difference = np.abs(decode_grey(data).astype(int) - grey).mean()
+        assert difference < 3, name
+
+
+def test_fifty_megapixels_are_decoded() -> None:
+    large = encoded(np.zeros((7100, 7100), dtype=np.uint8), ".png")
+    assert decode_grey(large).shape == (7100, 7100)
