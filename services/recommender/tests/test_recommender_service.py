@@ -270,7 +270,7 @@ def test_after_a_restart_numbers_go_on_and_only_new_windows_are_answered(
     last = bus.window()
     bus.answer_to(last)
     bus.collect(0.5)
-    assert sorted(event.window for event in bus.received) == sorted([*before, *missed, last])
+    assert [event.window for event in bus.received] == [*before, *missed, last]
     assert [event.seq for event in bus.received] == list(range(1, 8))
     assert {event.source for event in bus.received} == {"recommender/test"}
     songs = [song.song for event in bus.received[:4] for song in event.songs]
@@ -341,20 +341,24 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
+def log(tmp_path: Path) -> Iterator[RecommendationLog]:
+    with RecommendationLog(tmp_path / "state", source="recommender/test") as opened:
+        yield opened
+
+
+@pytest.fixture
 def service(
     context: Context,
     address: BusAddress,
     tmp_path: Path,
     broker: BrokerProcess,
     registry: CollectorRegistry,
+    log: RecommendationLog,
 ) -> Iterator[RecommenderService]:
     """A service in this process, to hand messages to, beside a real broker."""
     del broker
     index = IndexFollower(tmp_path / "index")
-    with (
-        RecommendationLog(tmp_path / "state", source="recommender/test") as log,
-        Publisher(context, address, source=log.source) as publisher,
-    ):
+    with Publisher(context, address, source=log.source) as publisher:
         assert publisher.wait_until_connected(DEADLINE_SECONDS)
         yield RecommenderService(
             Parts(
@@ -392,6 +396,43 @@ def test_a_window_lost_on_the_way_is_fetched_from_the_broker_and_answered(
     bus.answer_to(asked[-1])
     assert [event.window for event in bus.received] == asked
     assert service.counters()["windows_lost"] == 0
+
+
+def test_a_recommendation_that_was_kept_but_not_sent_is_sent_after_a_start(
+    log: RecommendationLog, service: RecommenderService, bus: Bus
+) -> None:
+    unsent = Recommendation(
+        id=new_id(),
+        source=log.source,
+        seq=1,
+        time=15,
+        trace=new_trace(),
+        camera="kitchen",
+        window="window-1",
+        hold=HoldReason.NOBODY,
+    )
+    log.append(unsent)
+    service.handle(Message("status/broker/b/", broker_status("broker/b-1")))
+    assert bus.answer_to("window-1") == unsent
+    service.handle(Message("status/broker/b/", broker_status("broker/b-1")))
+    service.handle(Message("status/broker/b/", broker_status("broker/b-2")))
+    bus.collect(0.5)
+    assert bus.received == [unsent]
+
+
+def broker_status(source: str) -> Status:
+    return Status(
+        id=new_id(),
+        source=source,
+        seq=1,
+        time=0,
+        trace=new_trace(),
+        service="broker",
+        instance="b",
+        version="0",
+        state=ServiceState.RUNNING,
+        started=0,
+    )
 
 
 def test_answers_holds_and_duplicates_are_counted(

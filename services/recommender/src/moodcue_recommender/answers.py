@@ -116,13 +116,12 @@ def _probabilities(question: Question) -> tuple[float, ...]:
 
 
 def _asked_for(request: RecommendationRequest) -> tuple[float, ...]:
-    ways = (request.mood, request.point, request.probabilities)
-    if sum(way is not None for way in ways) != 1:
-        raise ProtocolError("a request gives exactly one of mood, point and probabilities")
-    if request.mood is not None:
-        return seven_of_mood(request.mood)
-    if request.point is not None:
-        return seven_of_point(*request.point)
-    if request.probabilities is not None:
-        return request.probabilities
-    raise AssertionError("one of the three is set")
+    match (request.mood, request.point, request.probabilities):
+        case (str(mood), None, None):
+            return seven_of_mood(mood)
+        case (None, (valence, arousal), None):
+            return seven_of_point(valence, arousal)
+        case (None, None, tuple(probabilities)):
+            return probabilities
+        case _:
+            raise ProtocolError("a request gives exactly one of mood, point and probabilities")

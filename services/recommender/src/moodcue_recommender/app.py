@@ -12,7 +12,7 @@ from moodcue.lifecycle import Heartbeat, running
 from moodcue_recommender.answerer import Answerer
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
-from moodcue_recommender.metrics import create_metrics
+from moodcue_recommender.metrics import Metrics, create_metrics
 from moodcue_recommender.service import Parts, RecommenderService
 from moodcue_recommender.settings import RecommenderSettings
 
@@ -46,25 +46,13 @@ def run(settings: RecommenderSettings) -> int:
             Publisher(context, address, source=f"{name}-{secrets.token_hex(3)}")
         )
         stack.enter_context(index)
-        answerer = Answerer(
-            index=index,
+        service = _service(
+            settings,
+            context=context,
+            publisher=publisher,
             log=log,
-            next_seq=publisher.next_seq,
-            songs=settings.songs,
-            repeat_memory=settings.repeat_memory,
-        )
-        service = RecommenderService(
-            Parts(
-                context=context,
-                address=address,
-                index=index,
-                log=log,
-                answerer=answerer,
-                publisher=publisher,
-                metrics=metrics,
-                republish=settings.republish,
-                catch_up_seconds=settings.catch_up_seconds,
-            )
+            index=index,
+            metrics=metrics,
         )
         heartbeat = Heartbeat(
             publisher=status,
@@ -75,3 +63,34 @@ def run(settings: RecommenderSettings) -> int:
         )
         service.run(frame, heartbeat)
     return 0
+
+
+def _service(
+    settings: RecommenderSettings,
+    *,
+    context: zmq.Context[zmq.Socket[bytes]],
+    publisher: Publisher,
+    log: RecommendationLog,
+    index: IndexFollower,
+    metrics: Metrics,
+) -> RecommenderService:
+    answerer = Answerer(
+        index=index,
+        log=log,
+        next_seq=publisher.next_seq,
+        songs=settings.songs,
+        repeat_memory=settings.repeat_memory,
+    )
+    return RecommenderService(
+        Parts(
+            context=context,
+            address=settings.bus_address(),
+            index=index,
+            log=log,
+            answerer=answerer,
+            publisher=publisher,
+            metrics=metrics,
+            republish=settings.republish,
+            catch_up_seconds=settings.catch_up_seconds,
+        )
+    )

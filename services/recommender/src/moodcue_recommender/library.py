@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Self
 
 import faiss
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,10 +52,7 @@ class Library:
         verify_files(index, manifest)
         path = generation_folder(index, manifest) / VECTORS
         vectors = _read_vectors(path, manifest)
-        try:
-            songs = {song.id: song for song in read_songs(index, manifest)}
-        except msgspec.ValidationError as error:
-            raise IndexUnavailableError(f"a song beside {path} is damaged: {error}") from error
+        songs = {song.id: song for song in read_songs(index, manifest)}
         if songs.keys() != set(faiss.vector_to_array(vectors.id_map).tolist()):
             raise IndexUnavailableError(
                 f"{path} and the song table beside it hold different songs; build the index again"

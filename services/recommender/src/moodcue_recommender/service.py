@@ -1,6 +1,7 @@
 """The recommender on the bus: windows and requests in, recommendations out."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -77,7 +78,9 @@ class RecommenderService:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._broker = ""
+        self._up_to_date = False
         self._windows = SequenceTracker()
+        self._totals: Counter[str] = Counter()
         for camera, last in parts.log.last_numbers().items():
             parts.publisher.restore_seq(topic_of(camera), last)
 
@@ -118,16 +121,24 @@ class RecommenderService:
         """
         match message.event:
             case EmotionWindow() as window:
+                self._bring_up_to_date()
                 self._on_window(message.topic, window)
             case RecommendationRequest() as request:
+                self._bring_up_to_date()
                 self._answer(request)
             case IndexPublished():
                 self._parts.index.hint()
-            case Status(service=service, source=source, state=state) if service == _BROKER:
-                if source != self._broker and state is not ServiceState.STOPPING:
-                    self._meet_broker(source)
+            case Status(service=service, source=source) if service == _BROKER:
+                self._on_broker(source)
             case other:
                 raise ProtocolError(f"{message.topic} carries a {type(other).__name__}")
+
+    def _on_broker(self, source: str) -> None:
+        # A broker has a new source name after each start, and nothing in its history.
+        if self._broker not in ("", source):
+            self._up_to_date = False
+        self._broker = source
+        self._bring_up_to_date()
 
     def _on_window(self, name: str, window: EmotionWindow) -> None:
         if self._windows.missing_before(name, window.source, window.seq):
@@ -157,10 +168,12 @@ class RecommenderService:
             metrics.duplicates.inc()
             return
         event = made.recommendation
+        self._totals["holds" if event.hold else "recommendations"] += 1
         self._parts.publisher.send(topic_of(event.camera), event)
         metrics.seconds.observe(time.perf_counter() - began)
         metrics.recommendations.labels(event.camera, event.hold or "").inc()
         metrics.repeated.inc(made.repeated)
+        metrics.unlogged.inc(self._parts.answerer.log_problem is not None)
         metrics.unsent.set(self._parts.publisher.dropped)
         _log.info(
             "recommendation.published",
@@ -173,22 +186,24 @@ class RecommenderService:
             trace=event.trace,
         )
 
-    def _meet_broker(self, source: str) -> None:
-        """Bring a broker that is new to us, and us, up to date.
+    def _bring_up_to_date(self) -> None:
+        """After a start, ours or the broker's, settle what either of us lacks; before all else.
 
-        Answers the windows that came while this service was away, and sends the broker what it
-        lacks of our recommendations: all of them after its restart, so that replay by sequence
-        number goes on; after ours only those that did not get out.
+        The broker gets what it lacks of our recommendations: all of them after its restart, so
+        that replay by sequence number goes on; after ours only those that did not get out. Then
+        the windows that came while we were away are answered, in their order.
         """
+        if self._up_to_date:
+            return
         try:
             self._republish(self._replayed(topic(Family.RECOMMENDATION)))
             self._answer_missed(self._replayed(topic(Family.EMOTION_WINDOW)))
         except BusError as error:
-            # The next heartbeat of the broker, a second from now, tries again.
+            # The next message tries again: at the latest the broker's heartbeat, in a second.
             _log.warning("broker.silent", reason=str(error))
             return
-        self._broker = source
-        _log.info("broker.met", broker=source)
+        self._up_to_date = True
+        _log.info("broker.met", broker=self._broker)
 
     def _replayed(self, name: str, *, after_seq: int = 0) -> list[Message]:
         parts = self._parts
@@ -228,6 +243,7 @@ class RecommenderService:
         """Figures for the heartbeat."""
         library = self._parts.index.library
         return {
+            **self._totals,
             "index_songs": len(library.songs) if library else 0,
             "index_refused": self._parts.index.refused,
             "windows_lost": self._windows.lost,
