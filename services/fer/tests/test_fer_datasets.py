@@ -57,6 +57,13 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
     (tmp_path / "sheet_00.png").unlink()
     with pytest.raises(DatasetError, match=r"sheet_00\.png is missing"):
         load_fer2013(tmp_path)
-    (tmp_path / "labels.csv").write_text("index,usage\n")
+    table = tmp_path / "labels.csv"
+    table.write_text(table.read_text().replace("happy", "bored"))
+    with pytest.raises(DatasetError, match="'bored' is none of anger"):
+        load_fer2013(tmp_path)
+    table.write_text("index,usage\n1,Training\n")
+    with pytest.raises(DatasetError, match="lacks the columns fer2013_label"):
+        load_fer2013(tmp_path)
+    table.write_text("index,usage\n")
     with pytest.raises(DatasetError, match="has no rows"):
         load_fer2013(tmp_path)

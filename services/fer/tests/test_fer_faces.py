@@ -85,7 +85,8 @@ def test_yunet_gives_the_framing_of_haar(shared_data: Path) -> None:
         overlap(HaarDetector().detect(frame)[0].box, yunet.detect(frame)[0].box) for frame in frames
     ]
     assert float(np.median(shares)) > 0.7
-    assert yunet.detect(np.full((480, 640), 90, dtype=np.uint8)) == []
+    for shape in ((480, 640), (1, 1), (3, 2000)):
+        assert yunet.detect(np.full(shape, 90, dtype=np.uint8)) == []
 
 
 def test_a_missing_or_foreign_yunet_file_is_named(tmp_path: Path) -> None:

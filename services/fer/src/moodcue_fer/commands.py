@@ -149,7 +149,11 @@ def _evaluate_fer2013(faces: Fer2013, *, split: str, model: FerModel) -> Record:
         "model": model.manifest.name,
         **evaluate(probabilities, part.labels),
         "duplicates": int(duplicate.sum()),
-        "without_duplicates": evaluate(probabilities[~duplicate], part.labels[~duplicate]),
+        "without_duplicates": (
+            None
+            if duplicate.all()
+            else evaluate(probabilities[~duplicate], part.labels[~duplicate])
+        ),
     }
 
 

@@ -21,6 +21,14 @@ SHEET_COLUMNS: Final = 64
 SHEET_TILES: Final = 4096
 VOTE_COLUMNS: Final = tuple(f"fp_{label}" for label in EMOTIONS)
 OTHER_VOTE_COLUMNS: Final = ("fp_contempt", "fp_unknown", "fp_nf")
+FER2013_COLUMNS: Final = (
+    "index",
+    "usage",
+    "fer2013_label",
+    "duplicate_group",
+    *VOTE_COLUMNS,
+    *OTHER_VOTE_COLUMNS,
+)
 
 
 class DatasetError(MoodcueError):
@@ -80,13 +88,17 @@ def load_fer2013(folder: Path) -> Fer2013:
         folder: Folder of the table and the sheets.
 
     Raises:
-        DatasetError: The table is missing or empty, or a sheet is missing or not readable.
+        DatasetError: The table is missing, empty or another one, or a sheet is not readable.
     """
-    rows = _read_table(folder / "labels.csv")
+    rows = _read_table(folder / "labels.csv", columns=FER2013_COLUMNS)
     indices = np.array([int(row["index"]) for row in rows], dtype=np.int64)
+    labels = _label_array(row["fer2013_label"] for row in rows)
+    if labels.min() < 0:
+        name = rows[int(labels.argmin())]["fer2013_label"]
+        raise DatasetError(f"{folder / 'labels.csv'}: {name!r} is none of {', '.join(EMOTIONS)}")
     return Fer2013(
         crops=_read_tiles(folder, indices=indices),
-        labels=_label_array(row["fer2013_label"] for row in rows),
+        labels=labels,
         usage=np.array([row["usage"] for row in rows], dtype=np.str_),
         groups=np.array([int(row["duplicate_group"]) for row in rows], dtype=np.int64),
         votes=_vote_array(rows, columns=VOTE_COLUMNS),
@@ -103,7 +115,7 @@ def load_ck48(folder: Path) -> LabelledFaces:
     Raises:
         DatasetError: The table is missing or empty, or no picture is readable.
     """
-    rows = _read_table(folder / "labels.csv")
+    rows = _read_table(folder / "labels.csv", columns=("path", "label"))
     return _read_crops((folder / row["path"], row["label"]) for row in rows)
 
 
@@ -134,13 +146,16 @@ def load_folder(folder: Path) -> LabelledFaces:
     return LabelledFaces(crops=faces.crops, labels=faces.labels, skipped=unknown + faces.skipped)
 
 
-def _read_table(path: Path) -> list[dict[str, str]]:
+def _read_table(path: Path, *, columns: Iterable[str]) -> list[dict[str, str]]:
     if not path.is_file():
         raise DatasetError(f"{path} is missing: name the folder that holds labels.csv")
     with path.open(newline="", encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
     if not rows:
         raise DatasetError(f"{path} has no rows")
+    missing = [column for column in columns if column not in rows[0]]
+    if missing:
+        raise DatasetError(f"{path} lacks the columns {', '.join(missing)}")
     return rows
 
 

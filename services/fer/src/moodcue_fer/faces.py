@@ -19,8 +19,8 @@ Box = tuple[int, int, int, int]
 GreyPicture = npt.NDArray[np.uint8]
 
 HAAR_FILE: Final = "haarcascade_frontalface_default.xml"
-HAAR_WINDOW: Final = 24
-"""Side in pixels of the smallest face that the cascade knows."""
+SMALLEST_FACE: Final = 24
+"""Side in pixels of the smallest face that is sought, which is the window of the cascade."""
 
 HAAR_WEIGHT_SCALE: Final = 4.0
 """Stage weight at which a Haar face gets the score 1 - 1/e.
@@ -81,13 +81,13 @@ class HaarDetector:
     def detect(self, grey: GreyPicture) -> list[Detection]:
         """Return the faces of a grey frame, largest first."""
         small, ratio = reduce(grey, longer_side=self._search_pixels)
-        if min(small.shape) < HAAR_WINDOW:
+        if min(small.shape) < SMALLEST_FACE:
             return []
         boxes, _, weights = self._cascade.detectMultiScale3(
             small,
             scaleFactor=self._scale_step,
             minNeighbors=self._neighbours,
-            minSize=(HAAR_WINDOW, HAAR_WINDOW),
+            minSize=(SMALLEST_FACE, SMALLEST_FACE),
             outputRejectLevels=True,
         )
         # OpenCV gives tuples, or weights of another shape, where it finds nothing.
@@ -133,6 +133,8 @@ class YuNetDetector:
         """Return the faces of a grey frame, largest first."""
         small, ratio = reduce(grey, longer_side=self._search_pixels)
         height, width = small.shape
+        if min(height, width) < SMALLEST_FACE:
+            return []
         self._network.setInputSize((width, height))
         _, rows = self._network.detect(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR))
         detections = [
