@@ -1,0 +1,110 @@
+"""The `moodcue-mer-indexer` command: its arguments."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from moodcue import __version__
+from moodcue.lifecycle import run_command
+from moodcue.logs import configure_logging
+
+__all__ = ["main"]
+
+_PROGRAM = "moodcue-mer-indexer"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code."""
+    options = _parser().parse_args(arguments)
+    # Here, because it brings seconds of libraries that `--help` need not wait for.
+    from moodcue_mer_indexer.commands import COMMANDS  # noqa: PLC0415 - see above
+
+    configure_logging(service="mer-indexer", instance=str(os.getpid()))
+    return run_command(_PROGRAM, lambda: COMMANDS[options.command](options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM, description="Finds the emotion of every song of a music library"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_predict(commands)
+    _add_evaluate(commands)
+    _add_build(commands)
+    _add_compose(commands)
+    _add_train(commands)
+    _add_export(commands)
+    run = commands.add_parser("run", help="the service: compose if need be, build, publish, end")
+    run.set_defaults(command="run")
+    return parser
+
+
+def _add_predict(commands: Any) -> None:
+    predict = commands.add_parser("predict", help="print the emotion of audio files")
+    predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    _add_model_and_workers(predict, workers=1)
+    predict.set_defaults(command="predict")
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = commands.add_parser("evaluate", help="measure the model on labelled songs")
+    evaluate.add_argument("--dataset", choices=["4q"], required=True, help="layout of the data")
+    evaluate.add_argument("data", type=Path, metavar="PATH", help="folder with labels.csv")
+    evaluate.add_argument(
+        "--out-of-fold",
+        type=Path,
+        metavar="RUN",
+        help="measure the fold models of a training run, each on the songs it has not seen",
+    )
+    _add_model_and_workers(evaluate, workers=os.cpu_count() or 1)
+    evaluate.set_defaults(command="evaluate")
+
+
+def _add_build(commands: Any) -> None:
+    build = commands.add_parser("build", help="index a music folder")
+    build.add_argument("music", type=Path, metavar="MUSIC")
+    build.add_argument("--index", type=Path, required=True, help="folder of the index")
+    _add_model_and_workers(build, workers=os.cpu_count() or 1)
+    build.set_defaults(command="build")
+
+
+def _add_compose(commands: Any) -> None:
+    compose = commands.add_parser("compose", help="compose the demo library into a folder")
+    compose.add_argument("folder", type=Path, metavar="DIR")
+    compose.add_argument("--pieces", type=int, default=36, help="how many (default: 36)")
+    compose.add_argument("--seed", type=int, default=1, help="another seed gives other music")
+    compose.add_argument(
+        "--check", action="store_true", help="compare what is intended with what the model hears"
+    )
+    _add_model_and_workers(compose, workers=os.cpu_count() or 1)
+    compose.set_defaults(command="compose")
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser("train", help="train the model (needs the extra 'train')")
+    train.add_argument("data", type=Path, metavar="DATA", help="folder in the layout of 4Q")
+    train.add_argument("--out", type=Path, required=True, help="folder of the run; resumes there")
+    train.add_argument("--cache", type=Path, help="folder of spectrograms (default: OUT/mels)")
+    train.add_argument("--folds", type=int, default=10)
+    train.add_argument("--epochs", type=int, default=30)
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--jobs", type=int, default=1, help="networks trained at the same time")
+    train.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    train.set_defaults(command="train")
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser("export", help="make a model folder of a finished training run")
+    export.add_argument("run", type=Path, metavar="RUN")
+    export.add_argument("--out", type=Path, required=True, metavar="MODEL_DIR")
+    export.set_defaults(command="export")
+
+
+def _add_model_and_workers(parser: argparse.ArgumentParser, *, workers: int) -> None:
+    parser.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
+    parser.add_argument(
+        "--workers", type=int, default=workers, help=f"processes (default: {workers})"
+    )

@@ -1,0 +1,162 @@
+"""What the commands do with their arguments."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from moodcue.errors import MoodcueError
+from moodcue.model_folder import load_manifest
+from moodcue.settings import load_settings
+from moodcue.taxonomy import EMOTIONS, QUADRANTS
+from moodcue_mer_indexer import app
+from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_file, analyse_files
+from moodcue_mer_indexer.composer.check import check_library
+from moodcue_mer_indexer.composer.library import compose_library
+from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
+from moodcue_mer_indexer.model import shipped_model_folder
+from moodcue_mer_indexer.progress import show_progress
+from moodcue_mer_indexer.settings import IndexerSettings
+from moodcue_mer_indexer.training.package import export_run
+
+__all__ = ["COMMANDS"]
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(json.dumps(result, ensure_ascii=False), flush=True)  # noqa: T201 - the result
+
+
+def _model_folder(options: argparse.Namespace) -> Path:
+    folder: Path = options.model or shipped_model_folder()
+    return folder
+
+
+def _predict(options: argparse.Namespace) -> int:
+    folder = _model_folder(options)
+    load_manifest(folder, labels=QUADRANTS)
+    if options.workers > 1:
+        answers = analyse_files(options.paths, model_folder=folder, workers=options.workers)
+    else:
+        answers = ((path, analyse_file(path, model_folder=folder)) for path in options.paths)
+    failed = False
+    for path, answer in answers:
+        _print({"path": str(path), **_prediction(answer)})
+        failed = failed or isinstance(answer, Failure)
+    return int(failed)
+
+
+def _prediction(answer: Analysed | Failure) -> dict[str, Any]:
+    if isinstance(answer, Failure):
+        return {"error": answer.reason}
+    emotion = answer.emotion
+    return {
+        "quadrants": dict(zip(QUADRANTS, emotion.quadrants, strict=True)),
+        "valence": emotion.valence,
+        "arousal": emotion.arousal,
+        "emotions": dict(zip(EMOTIONS, emotion.emotions, strict=True)),
+    }
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+
+    if options.out_of_fold is not None:
+        _print(
+            evaluate_held_out_folds(options.data, run=options.out_of_fold, workers=options.workers)
+        )
+    else:
+        _print(
+            evaluate_model(
+                options.data, model_folder=_model_folder(options), workers=options.workers
+            )
+        )
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+
+    settings = load_settings(IndexerSettings)
+    _print(
+        app.build_and_announce(
+            options.music,
+            index=options.index,
+            model_folder=_model_folder(options),
+            workers=options.workers,
+            address=settings.bus_address(),
+            announce_seconds=settings.announce_seconds,
+        )
+    )
+    return 0
+
+
+def _compose(options: argparse.Namespace) -> int:
+
+    composed = show_progress(
+        compose_library(
+            options.folder, pieces=options.pieces, seed=options.seed, workers=options.workers
+        ),
+        total=options.pieces,
+        label="Composing",
+    )
+    written = sum(new for _, new in composed)
+    result = {
+        "folder": str(options.folder),
+        "pieces": options.pieces,
+        "written": written,
+        "kept": options.pieces - written,
+    }
+    if options.check:
+        result["check"] = check_library(
+            options.folder,
+            pieces=options.pieces,
+            seed=options.seed,
+            model_folder=_model_folder(options),
+            workers=options.workers,
+        )
+    _print(result)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    try:
+        from moodcue_mer_indexer.training.fit import FitSettings  # noqa: PLC0415 - torch
+        from moodcue_mer_indexer.training.run import train  # noqa: PLC0415 - torch
+    except ModuleNotFoundError as error:
+        raise MoodcueError(
+            f"training needs {error.name}; install it: pip install 'moodcue-mer-indexer[train]'"
+        ) from error
+
+    _print(
+        train(
+            options.data,
+            out=options.out,
+            cache=options.cache or options.out / "mels",
+            folds=options.folds,
+            fit_settings=FitSettings(epochs=options.epochs, seed=options.seed),
+            device=options.device,
+            jobs=options.jobs,
+        )
+    )
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    manifest = export_run(options.run, out=options.out)
+    _print({"model": str(options.out), "sha256": manifest.sha256, "metrics": manifest.metrics})
+    return 0
+
+
+def _run(_: argparse.Namespace) -> int:
+    _print(app.run(load_settings(IndexerSettings)))
+    return 0
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "predict": _predict,
+    "evaluate": _evaluate,
+    "build": _build,
+    "compose": _compose,
+    "train": _train,
+    "export": _export,
+    "run": _run,
+}

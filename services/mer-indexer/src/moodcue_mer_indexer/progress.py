@@ -1,0 +1,46 @@
+"""Show how far a long command is: a bar on a terminal, now and then a log line elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+__all__ = ["show_progress"]
+
+log = structlog.get_logger(__name__)
+
+_LOG_INTERVAL_SECONDS = 10.0
+
+T = TypeVar("T")
+
+
+def show_progress(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
+    """Yield the items and show on stderr how many of the total have come."""
+    if sys.stderr.isatty():
+        yield from _bar(items, total=total, label=label)
+    else:
+        yield from _lines(items, total=total, label=label)
+
+
+def _bar(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield from progress.track(items, total=total, description=label)
+
+
+def _lines(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
+    due = time.monotonic() + _LOG_INTERVAL_SECONDS
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() >= due:
+            due = time.monotonic() + _LOG_INTERVAL_SECONDS
+            log.info("progress", step=label, done=done, total=total)

@@ -1,0 +1,48 @@
+"""Settings of the service, from the environment."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from moodcue.settings import ServiceSettings
+
+__all__ = ["IndexerSettings"]
+
+
+class IndexerSettings(ServiceSettings):
+    """What the indexer can be told; variables begin with `MOODCUE_MER_INDEXER_`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        env_ignore_empty=True,
+        env_prefix="MOODCUE_MER_INDEXER_",
+        protected_namespaces=(),
+    )
+
+    music_dir: Path = Field(Path(".moodcue/music"), description="folder of the music library")
+    index_dir: Path = Field(Path(".moodcue/index"), description="folder of the published index")
+    model_dir: Path | None = Field(
+        None, description="folder of the model; none: the one that comes with the package"
+    )
+    compose_if_empty: bool = Field(
+        default=True, description="compose the demo library into an empty music folder"
+    )
+    compose_pieces: int = Field(
+        36, ge=4, le=196, description="number of pieces of the demo library"
+    )
+    compose_seed: int = Field(
+        1, ge=0, le=2**31, description="another seed gives another demo library"
+    )
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=256,
+        description="processes that analyse or compose; each uses one core",
+    )
+    announce_seconds: float = Field(
+        2.0, ge=0, le=60, description="how long to wait for the broker before telling it"
+    )

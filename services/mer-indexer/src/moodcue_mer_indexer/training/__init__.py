@@ -1,0 +1,1 @@
+"""Training and export of the model; needs the extra `train`."""

@@ -1,0 +1,60 @@
+"""Spectrograms of a dataset, computed once and kept on disk."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from moodcue_mer_indexer.audio import decode_audio
+from moodcue_mer_indexer.dataset import LabelledSong
+from moodcue_mer_indexer.mel import MelSettings, log_mel
+
+__all__ = ["load_spectrograms"]
+
+
+def load_spectrograms(
+    songs: Sequence[LabelledSong], *, settings: MelSettings, cache: Path, workers: int
+) -> list[NDArray[np.float16]]:
+    """Return the log-mel spectrogram of every song, from the cache where it is there.
+
+    Args:
+        songs: The dataset.
+        settings: Of the spectrogram; part of the cache's key, with path, size and time of change.
+        cache: Folder that is created if need be.
+        workers: Processes that compute what is missing.
+
+    Returns:
+        Arrays ``(n_mels, frames)`` in dB, half precision.
+
+    Raises:
+        AudioError: A song cannot be decoded. Training on fewer songs than stated would be silent
+            damage, so one bad file ends it.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    paths = [cache / f"{_key(song, settings=settings)}.npy" for song in songs]
+    missing = [(s.path, p) for s, p in zip(songs, paths, strict=True) if not p.is_file()]
+    if missing:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            list(pool.map(partial(_compute, settings=settings), missing, chunksize=8))
+    return [np.load(path) for path in paths]
+
+
+def _key(song: LabelledSong, *, settings: MelSettings) -> str:
+    status = song.path.stat()
+    identity = (str(song.path.resolve()), status.st_size, status.st_mtime_ns, settings)
+    return hashlib.blake2b(msgspec.json.encode(identity), digest_size=16).hexdigest()
+
+
+def _compute(job: tuple[Path, Path], *, settings: MelSettings) -> None:
+    source, target = job
+    samples = decode_audio(source, sample_rate=settings.sample_rate)
+    temporary = target.with_name(f"{target.stem}.{os.getpid()}.tmp.npy")
+    np.save(temporary, log_mel(samples, settings=settings).astype(np.float16))
+    temporary.replace(target)
