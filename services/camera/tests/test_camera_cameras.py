@@ -24,7 +24,7 @@ Make = Callable[..., Camera]
 
 class FakeClock:
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now: float = 0
 
     def __call__(self) -> float:
         return self.now
@@ -45,14 +45,21 @@ class MakeMedia(Protocol):
 
 
 @pytest.fixture
-def media_camera(monotonic: FakeClock, metrics: CameraMetrics) -> MakeMedia:
+def wall() -> FakeClock:
+    clock = FakeClock()
+    clock.now = START
+    return clock
+
+
+@pytest.fixture
+def media_camera(wall: FakeClock, monotonic: FakeClock, metrics: CameraMetrics) -> MakeMedia:
     def make(source: MediaSource, *, rate: float, loop: bool = False) -> MediaCamera:
         camera = MediaCamera(
             source,
             rate=rate,
             loop=loop,
             backoff=Backoff(first_seconds=1, longest_seconds=8, chance=lambda: 1.0),
-            clock=lambda: START,
+            clock=lambda: int(wall()),
             monotonic=monotonic,
             metrics=metrics,
         )
@@ -80,6 +87,16 @@ def test_capture_times_are_the_start_plus_media_time(video: Path, media_camera: 
     assert [float(shot.image.mean()) for shot in shots if shot] == pytest.approx(
         [0, 40, 80, 120, 160], abs=4
     )
+
+
+def test_time_begins_with_the_last_repetition_of_the_first_picture(
+    video: Path, media_camera: MakeMedia, wall: FakeClock
+) -> None:
+    camera = media_camera(VideoFile(video), rate=5)
+    camera.shoot(0)
+    wall.now += 60_000_000_000
+    shots = [camera.shoot(0), camera.shoot(1)]
+    assert [shot.time - START for shot in shots if shot] == [60_000_000_000, 60_200_000_000]
 
 
 def test_a_file_played_once_ends_and_says_how_to_repeat_it(

@@ -51,7 +51,7 @@ def test_a_face_is_found_in_nearly_every_picture() -> None:
         image = camera.picture_at(float(seconds))
         assert image is not None
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        found += len(detector.detectMultiScale(grey, 1.1, 5, minSize=(60, 60))) == 1
+        found += len(detector.detectMultiScale(grey, 1.1, 5, minSize=(90, 90))) == 1
     assert found >= 0.98 * len(times)
 
 

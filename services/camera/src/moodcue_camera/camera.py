@@ -113,7 +113,8 @@ class MediaCamera:
         """Take the picture of a slot; None at the end or while the source is broken."""
         if self.ended or (self._retry_at is not None and self._monotonic() < self._retry_at):
             return None
-        if self._start is None:
+        if self._start is None or slot == 0:
+            # The first slot is repeated while there is no worker: the time begins with the last.
             self._start = self._clock()
         seconds = slot / self.rate
         try:

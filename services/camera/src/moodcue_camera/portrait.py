@@ -56,6 +56,7 @@ _FEATURES = {
     "lower_lip": Feature(((268, 289),), (20, 8)),
     "chin": Feature(((268, 305),), (22, 10)),
     "cheeks": Feature(((215, 240), (322, 238)), (18, 14)),
+    "jowls": Feature(((220, 300), (318, 296)), (14, 14)),
     "inner_brows": Feature(((248, 172), (284, 170)), (14, 12)),
     "outer_brows": Feature(((200, 182), (340, 178)), (16, 14)),
     "upper_lids": Feature(((221, 181), (305, 179)), (16, 7)),
@@ -68,21 +69,26 @@ Movement = tuple[float, float]
 _MOVEMENTS: Mapping[str, Mapping[str, Movement]] = {
     "neutral": {},
     "happiness": {
-        "mouth_corners": (12, -12),
-        "upper_lip": (0, 3),
-        "lower_lip": (0, 4),
-        "cheeks": (0, -7),
+        "mouth_corners": (8, -15),
+        "upper_lip": (0, 5),
+        "lower_lip": (0, -1),
+        "chin": (0, 3),
+        "cheeks": (3, -8),
+        "upper_lids": (0, 2),
     },
     "sadness": {
-        "mouth_corners": (1, 14),
-        "upper_lip": (0, -1.5),
-        "cheeks": (0, -3.5),
-        "inner_brows": (-4, -10),
-        "outer_brows": (-1, 8),
-        "upper_lids": (0, 5),
-        "lower_lids": (0, 5),
+        "mouth_corners": (5.5, 14.5),
+        "upper_lip": (0, -3),
+        "lower_lip": (0, 3),
+        "cheeks": (0, 3.5),
+        "jowls": (1.5, 3),
+        "inner_brows": (-5, -13),
+        "outer_brows": (2, 6),
+        "upper_lids": (0, 6),
+        "lower_lids": (0, 6),
     },
 }
+"""How the features move: found by trial, as little as is read for what it shall be."""
 
 
 def find_portrait() -> Path:
