@@ -121,6 +121,14 @@ def test_a_library_is_loaded_with_its_songs_and_vectors(tmp_path: Path) -> None:
         np.testing.assert_allclose(library.vector(song.id), expected, atol=1e-6)
 
 
+def test_a_relative_folder_is_taken_from_where_the_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_library(tmp_path / "index", random_songs(5), generation="first")
+    monkeypatch.chdir(tmp_path)
+    assert len(Library.load(Path("index")).songs) == 5
+
+
 @pytest.mark.parametrize(("damage", "text"), DAMAGE.items())
 def test_a_damaged_or_foreign_index_is_refused_and_the_old_one_kept(
     tmp_path: Path, damage: Damage, text: str

@@ -150,6 +150,10 @@ def test_probabilities_that_are_none_are_refused() -> None:
             "A fair match: it shares sadness (57% of the likeness) and happiness (43%).",
         ),
         (
+            {"neutral": 0.5, "sadness": 0.2},
+            "A fair match: it shares neutrality (71% of the likeness) and sadness (29%).",
+        ),
+        (
             {"fear": 0.2},
             "The nearest there is: it shares fear above all (100% of the likeness).",
         ),

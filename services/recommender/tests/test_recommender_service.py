@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -318,6 +319,14 @@ def test_a_message_where_it_does_not_belong_ends_nothing(ready: Process, bus: Bu
     assert ready.process is not None
     bus.publish(IndexPublished, "emotion-window/kitchen/", generation="x", songs=1, model_sha256="")
     assert len(bus.answer_to(bus.window()).songs) == 5
+
+
+def test_every_line_of_the_log_names_the_service(ready: Process, bus: Bus) -> None:
+    bus.answer_to(bus.window())
+    assert ready.stop() == 0
+    lines = [json.loads(line) for line in ready.output.read_bytes().splitlines()]
+    assert {"index.loaded", "recommendation.published"} <= {line["event"] for line in lines}
+    assert {line.get("service") for line in lines} == {"recommender"}
 
 
 def test_sigterm_ends_it_within_two_seconds(ready: Process, bus: Bus) -> None:

@@ -1,7 +1,9 @@
 """Following the published index: a new generation is loaded beside the old one, then swapped in."""
 
+import contextvars
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,7 +43,7 @@ class IndexFollower:
         self._retry_at = 0.0
         self._wake = threading.Event()
         self._stopping = False
-        self._thread = threading.Thread(target=self._follow, name="index", daemon=True)
+        self._thread: threading.Thread | None = None
         self.refused = 0
         self.looked = threading.Event()
 
@@ -103,6 +105,9 @@ class IndexFollower:
             self._wake.clear()
 
     def __enter__(self) -> Self:
+        # In a copy of this context, so that the thread's log lines name the service too.
+        follow = partial(contextvars.copy_context().run, self._follow)
+        self._thread = threading.Thread(target=follow, name="index", daemon=True)
         self._thread.start()
         return self
 
@@ -114,4 +119,5 @@ class IndexFollower:
     ) -> None:
         self._stopping = True
         self._wake.set()
-        self._thread.join(_JOIN_SECONDS)
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)

@@ -49,6 +49,7 @@ class Library:
             IndexUnavailableError: if it is missing, damaged, or not one that can be used.
         """
         manifest = manifest or read_manifest(index)
+        index = index.absolute()
         verify_files(index, manifest)
         path = generation_folder(index, manifest) / VECTORS
         vectors = _read_vectors(path, manifest)

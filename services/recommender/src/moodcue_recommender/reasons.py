@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+from moodcue.taxonomy import Emotion
+
 _CLOSE_SCORE = 0.9
 _FAIR_SCORE = 0.6
 _MENTIONED_SHARE = 0.1
+_NOUNS = {Emotion.NEUTRAL.value: "neutrality"}
 
 
 def reason_for(contributions: Mapping[str, float], *, repeated: bool = False) -> str:
@@ -19,7 +22,7 @@ def reason_for(contributions: Mapping[str, float], *, repeated: bool = False) ->
     if not shared:
         return f"It shares none of the emotions, but nothing nearer is left{ending}"
     total = sum(share for share, _ in shared)
-    named = [(name, share / total) for share, name in shared[:2]]
+    named = [(_NOUNS.get(name, name), share / total) for share, name in shared[:2]]
     (first, most), (second, less) = named[0], named[-1]
     strength = _strength(sum(contributions.values()))
     if len(named) == 1 or less < _MENTIONED_SHARE:
