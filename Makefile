@@ -7,9 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := broker camera fer aggregator recommender mer-indexer gateway
 PROJECTS := shared/pyproject.toml $(SERVICES:%=services/%/pyproject.toml)
-EDITABLE := -e ./shared[service] $(SERVICES:%=-e ./services/%)
-EDITABLE_TRAIN := -e ./shared[service] $(patsubst %,-e ./services/%,$(filter-out fer mer-indexer,$(SERVICES))) \
-	-e ./services/fer[train] -e ./services/mer-indexer[train]
+EDITABLE := -e ./shared[service] -e ./services/camera[synthetic] \
+	$(patsubst %,-e ./services/%,$(filter-out camera,$(SERVICES)))
+EDITABLE_TRAIN := -e ./services/fer[train] -e ./services/mer-indexer[train]
 # Also pins what building needs.
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q
 
@@ -57,5 +57,5 @@ $(VENV)/.serving: constraints.txt $(PROJECTS) | $(VENV)/bin/python
 
 $(VENV)/.testing: constraints.txt $(PROJECTS) requirements-dev.txt | $(VENV)/bin/python
 	@echo "make: installing what tests and training need into $(VENV)"
-	@$(PIP) $(EDITABLE_TRAIN) -r requirements-dev.txt
+	@$(PIP) $(EDITABLE) $(EDITABLE_TRAIN) -r requirements-dev.txt
 	@touch $(VENV)/.serving $@
