@@ -1,0 +1,1 @@
+"""The public door of Moodcue: HTTP becomes events, events become HTTP."""

@@ -1,0 +1,118 @@
+"""Builds the gateway from its settings and runs it."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from moodcue import __version__
+from moodcue.errors import SettingsError
+from moodcue.lifecycle import running
+from moodcue_gateway import problems
+from moodcue_gateway.guard import Guard
+from moodcue_gateway.parts import Parts, build_parts
+from moodcue_gateway.routes import events, health, page, recommendations, songs
+from moodcue_gateway.service import SERVICE
+from moodcue_gateway.settings import GatewaySettings
+
+_STOP_SECONDS = 3
+_log = structlog.get_logger(__name__)
+
+
+def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
+    """Build the web application; it opens its parts when it starts and closes them at its end."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with parts.bus.opened(
+            deliver=lambda messages, replayed: parts.live.take(messages, replayed=replayed),
+            counters=parts.live.counters,
+            on_tick=parts.tick,
+        ):
+            try:
+                yield
+            finally:
+                parts.live.close()
+
+    app = FastAPI(
+        title="Moodcue gateway",
+        version=__version__,
+        description="Songs of your own library that fit the emotion in front of a camera.",
+        lifespan=lifespan,
+        # The pages of FastAPI load their code from elsewhere; ours is in the package.
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": problems.Problem, "description": "Any other problem"}},
+    )
+    app.add_middleware(
+        Guard, host_names=settings.host_names(), max_body_bytes=settings.max_body_bytes
+    )
+    problems.install(app)
+    for module in (recommendations, events, songs, health):
+        app.include_router(module.router(parts))
+    page.mount(app)
+    return app
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn that ends the endless answers before it waits for their ends."""
+
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+        super().__init__(config)
+        self._parts = parts
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the live streams, then stop as usual."""
+        self._parts.live.close()
+        await super().shutdown(sockets)
+
+
+def create_server(settings: GatewaySettings, parts: Parts) -> GatewayServer:
+    """Build the web server around the application."""
+    config = uvicorn.Config(
+        create_app(settings, parts),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    return GatewayServer(config, parts)
+
+
+def listen(settings: GatewaySettings) -> socket.socket:
+    """Open the listening socket.
+
+    Raises:
+        SettingsError: if the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=128)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+            "set MOODCUE_GATEWAY_HOST or MOODCUE_GATEWAY_PORT"
+        ) from error
+
+
+def run(settings: GatewaySettings) -> int:
+    """Run the gateway until it is told to stop.
+
+    Raises:
+        MoodcueError: if the port is taken or the keys are unusable.
+    """
+    registry = CollectorRegistry()
+    parts = build_parts(settings, registry)
+    with (
+        listen(settings) as listening,
+        running(settings, service=SERVICE, registry=registry, ready=lambda: parts.unready) as frame,
+    ):
+        port = listening.getsockname()[1]
+        _log.info("gateway.listening", url=f"http://{settings.host}:{port}/")
+        parts.on_alive = frame.pulse.beat
+        create_server(settings, parts).run(sockets=[listening])
+    return 0

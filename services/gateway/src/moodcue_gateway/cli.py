@@ -1,0 +1,40 @@
+"""The `moodcue-gateway` command."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from moodcue.lifecycle import run_command
+from moodcue.settings import load_settings
+from moodcue_gateway.app import run
+from moodcue_gateway.openapi import openapi_text
+from moodcue_gateway.settings import GatewaySettings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="moodcue-gateway", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("run", help="start the service; settings come from the environment")
+    serve.set_defaults(command=lambda _: run(load_settings(GatewaySettings)))
+    document = commands.add_parser("openapi", help="print the OpenAPI document")
+    document.add_argument(
+        "--check", type=Path, metavar="FILE", help="fail unless FILE holds just that"
+    )
+    document.set_defaults(command=_openapi)
+    options = parser.parse_args(arguments)
+    return run_command("moodcue-gateway", lambda: int(options.command(options)))
+
+
+def _openapi(options: argparse.Namespace) -> int:
+    text = openapi_text()
+    if options.check is None:
+        print(text, end="")
+        return 0
+    if options.check.is_file() and options.check.read_text() == text:
+        return 0
+    print(
+        f"{options.check} is not up to date; write it: moodcue-gateway openapi > {options.check}",
+        file=sys.stderr,
+    )
+    return 1

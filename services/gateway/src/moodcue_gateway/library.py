@@ -1,0 +1,152 @@
+"""The songs of the published index and their files."""
+
+import asyncio
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+
+from moodcue.errors import IndexUnavailableError
+from moodcue.library_index import MANIFEST, Song, read_manifest, read_songs
+from moodcue_gateway.problems import ProblemError
+
+MEDIA_TYPES = {
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg; codecs=opus",
+    ".m4a": "audio/mp4",
+    ".wav": "audio/wav",
+}
+
+_Signature = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """One generation of the index.
+
+    Attributes:
+        generation: its name.
+        music: folder that the songs' paths are relative to.
+        songs: by their key, in the order of their paths.
+    """
+
+    generation: str
+    music: Path
+    songs: dict[str, Song]
+
+    def song(self, key: str) -> Song:
+        """Return a song.
+
+        Raises:
+            ProblemError: 404, if there is none with this key.
+        """
+        song = self.songs.get(key)
+        if song is None:
+            raise ProblemError(
+                HTTPStatus.NOT_FOUND, f"no song {key!r} in the library; GET /v1/songs lists them"
+            )
+        return song
+
+    def find(self, query: str) -> list[Song]:
+        """Return the songs with all words of a query in title, artist, album or path."""
+        words = query.casefold().split()
+        return [
+            song
+            for song in self.songs.values()
+            if all(word in _searched_text(song) for word in words)
+        ]
+
+
+def _searched_text(song: Song) -> str:
+    return f"{song.title}\n{song.artist}\n{song.album}\n{song.path}".casefold()
+
+
+def audio_file(music: Path, path: str) -> tuple[Path, str]:
+    """Find a song's file inside the music folder.
+
+    Args:
+        music: the folder.
+        path: of the song, relative to it.
+
+    Returns:
+        The file with all links resolved, and its media type.
+
+    Raises:
+        ProblemError: 404, if it is missing, no audio, or lies (through `..` or a link) outside.
+    """
+    file = _inside(music, path)
+    if file is None:
+        raise ProblemError(
+            HTTPStatus.NOT_FOUND,
+            f"the file {path!r} is not in the music folder; index the library again, or set "
+            "MOODCUE_GATEWAY_MUSIC_DIR",
+        )
+    media_type = MEDIA_TYPES.get(file.suffix.lower())
+    if media_type is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"{path!r} is no audio file that can be played")
+    return file, media_type
+
+
+def _inside(folder: Path, path: str) -> Path | None:
+    try:
+        root = folder.resolve(strict=True)
+        file = (root / path).resolve(strict=True)
+    except (OSError, ValueError):
+        return None
+    return file if file.is_relative_to(root) and file.is_file() else None
+
+
+@dataclass
+class Library:
+    """Follows the index: a new manifest is read on the next request.
+
+    Attributes:
+        index: folder of the index.
+        music: folder of the music; None: the one that the manifest names.
+    """
+
+    index: Path
+    music: Path | None = None
+    _catalogue: Catalogue | None = field(default=None, init=False)
+    _signature: _Signature | None = field(default=None, init=False)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def catalogue(self) -> Catalogue:
+        """Return the current generation.
+
+        Raises:
+            IndexUnavailableError: if there is none and never was one.
+        """
+        async with self._reading:
+            signature = self._manifest_signature()
+            if signature != self._signature or self._catalogue is None:
+                await self._read(signature)
+            if self._catalogue is None:
+                raise IndexUnavailableError(f"the index in {self.index} has no songs")
+            return self._catalogue
+
+    async def _read(self, signature: _Signature | None) -> None:
+        try:
+            self._catalogue = await asyncio.to_thread(self._load)
+        except IndexUnavailableError:
+            # What was read before still plays.
+            if self._catalogue is None:
+                raise
+        self._signature = signature
+
+    def _load(self) -> Catalogue:
+        manifest = read_manifest(self.index)
+        return Catalogue(
+            generation=manifest.generation,
+            music=self.music or Path(manifest.music_root),
+            songs={song.key: song for song in read_songs(self.index, manifest)},
+        )
+
+    def _manifest_signature(self) -> _Signature | None:
+        try:
+            found = (self.index / MANIFEST).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size

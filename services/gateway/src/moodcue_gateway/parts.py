@@ -1,0 +1,83 @@
+"""The parts of the gateway, put together once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from moodcue.health import Problem
+from moodcue.identity import Clock, system_clock
+from moodcue_gateway.library import Library
+from moodcue_gateway.live import Live
+from moodcue_gateway.metrics import GatewayMetrics
+from moodcue_gateway.schemas import ServiceModel
+from moodcue_gateway.service import Bus
+from moodcue_gateway.settings import GatewaySettings
+from moodcue_gateway.system import not_ready, services_from
+
+
+@dataclass
+class Parts:
+    """What the routes work with.
+
+    Attributes:
+        settings: of the gateway.
+        live: what is known of the bus.
+        library: the songs.
+        bus: the gateway's end of the bus.
+        metrics: of the gateway.
+        clock: wall clock.
+        on_alive: called a few times a second while the event loop works.
+        unready: what keeps the gateway from its work; renewed a few times a second, because
+            another thread reads it.
+    """
+
+    settings: GatewaySettings
+    live: Live
+    library: Library
+    bus: Bus
+    metrics: GatewayMetrics
+    clock: Clock = system_clock
+    on_alive: Callable[[], None] = lambda: None
+    unready: Problem = field(default="the gateway is starting", init=False)
+
+    def services(self) -> list[ServiceModel]:
+        """List the processes of the system."""
+        return services_from(
+            self.live.statuses(),
+            now_ns=self.clock(),
+            stale_seconds=self.settings.stale_seconds,
+        )
+
+    def tick(self) -> None:
+        """Give a sign of life and look around; called a few times a second."""
+        self.check()
+        if self.bus.problem() is None:
+            self.on_alive()
+
+    def check(self) -> Problem:
+        """Say what keeps the gateway from its work, and remember it."""
+        silence = self.bus.silence()
+        self.unready = not_ready(self.services(), silence=silence)
+        return self.unready
+
+
+def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
+    """Build the parts; nothing is opened yet.
+
+    Raises:
+        SettingsError: if the keys of the bus cannot be read.
+    """
+    metrics = GatewayMetrics(registry)
+    return Parts(
+        settings=settings,
+        live=Live(
+            history_events=settings.history_events,
+            max_topics=settings.max_topics,
+            max_streams=settings.max_streams,
+            metrics=metrics,
+        ),
+        library=Library(settings.index_dir.absolute(), settings.music_dir),
+        bus=Bus(settings.bus_address(), settings.instance, metrics),
+        metrics=metrics,
+    )

@@ -1,0 +1,106 @@
+"""Errors as `application/problem+json` (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from moodcue.errors import IndexUnavailableError, ProtocolError
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+
+class Problem(BaseModel):
+    """What went wrong, for a program (`status`) and for a person (`detail`)."""
+
+    type: str = "about:blank"
+    title: str = Field(description="the name of the status")
+    status: int = Field(ge=400, le=599)
+    detail: str = Field("", description="what is wrong and what to do, in a sentence")
+    errors: list[dict[str, Any]] = Field([], description="fields of the request that are wrong")
+
+
+class ProblemError(Exception):
+    """Raised by a route to answer with a problem."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+
+def problem_response(
+    status: int,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: list[dict[str, Any]] | None = None,
+) -> Response:
+    """Build the answer for a problem."""
+    problem = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
+    )
+    return JSONResponse(
+        problem.model_dump(), status_code=status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems that a route can answer with, for the OpenAPI document."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status.value: {
+            "description": status.phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of an app with a problem."""
+
+    @app.exception_handler(ProblemError)
+    async def _problem(_: Request, error: ProblemError) -> Response:
+        return problem_response(error.status, error.detail, headers=error.headers)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> Response:
+        return problem_response(error.status_code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = [
+            {"at": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()
+        ]
+        first = f"{errors[0]['at']}: {errors[0]['problem']}"
+        return problem_response(
+            HTTPStatus.UNPROCESSABLE_ENTITY, first, errors=jsonable_encoder(errors)
+        )
+
+    @app.exception_handler(ProtocolError)
+    async def _protocol(_: Request, error: ProtocolError) -> Response:
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @app.exception_handler(IndexUnavailableError)
+    async def _no_index(_: Request, error: IndexUnavailableError) -> Response:
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> Response:
+        _log.error("request.failed", path=request.url.path, exc_info=error)
+        return problem_response(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed; its log says why"
+        )

@@ -1,0 +1,28 @@
+"""The page and its files, as they lie in the package."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the page at `/`, the description of the interface at `/docs`, and their files."""
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return _html("index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return _html("docs.html")
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+
+def _html(name: str) -> FileResponse:
+    # Asked for again each time, so that a new version is seen at once.
+    return FileResponse(STATIC / name, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,60 @@
+"""Settings of the gateway."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from moodcue.settings import ServiceSettings
+
+PREFIX = "MOODCUE_GATEWAY_"
+
+
+class GatewaySettings(ServiceSettings):
+    """What the gateway can be told."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for all"
+    )
+    port: int = Field(8080, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
+    allowed_hosts: str = Field(
+        "",
+        description=(
+            "names under which browsers may reach the gateway, with commas between; "
+            "localhost and plain IP addresses always may"
+        ),
+    )
+    index_dir: Path = Field(
+        Path(".moodcue/index"), description="folder of the library index, read only"
+    )
+    music_dir: Path | None = Field(
+        None, description="folder of the music; none: the one that the index names"
+    )
+    answer_timeout_seconds: float = Field(
+        5.0, gt=0, le=60, description="how long a request waits for its recommendation"
+    )
+    history_events: int = Field(
+        2000,
+        ge=10,
+        le=100_000,
+        description="windows and recommendations kept, of all cameras",
+    )
+    max_topics: int = Field(
+        1000, ge=10, le=100_000, description="topics whose newest event is kept"
+    )
+    max_streams: int = Field(
+        64, ge=1, le=10_000, description="clients of the live events at the same time"
+    )
+    max_body_bytes: int = Field(
+        65_536, ge=1024, le=16_777_216, description="largest body of a request"
+    )
+    stale_seconds: float = Field(
+        5.0, ge=2, le=600, description="a service that is silent for longer counts as gone"
+    )
+
+    def host_names(self) -> frozenset[str]:
+        """Return the host names that a request may carry, in lower case."""
+        named = (name.strip().lower() for name in self.allowed_hosts.split(","))
+        return frozenset({"localhost", self.host.lower(), *named}) - {""}
