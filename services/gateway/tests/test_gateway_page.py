@@ -125,7 +125,9 @@ def test_the_page_follows_the_bus_from_the_first_face_to_the_playing_song(
         lambda: "66 %" in texts(browser, ".bar-value"), "the bars show the face of this moment"
     )
     system.eventually(lambda: "closes in" in text(browser, "#window-left"), "the window fills")
-    system.eventually(lambda: "fer (2) up" in texts(browser, ".service"), "the services are named")
+    system.eventually(
+        lambda: "fer (2)" in " ".join(texts(browser, ".service")), "the services are named"
+    )
     system.eventually(lambda: not text(browser, "#notice"), "nothing is missing")
 
     browser.find_element(By.CSS_SELECTOR, ".song:nth-child(2) .play").send_keys(Keys.ENTER)

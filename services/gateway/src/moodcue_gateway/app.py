@@ -1,5 +1,6 @@
 """Builds the gateway from its settings and runs it."""
 
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,9 +95,14 @@ def listen(settings: GatewaySettings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=128)
     except OSError as error:
         raise SettingsError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+            f"cannot listen on {settings.host}:{settings.port}: {_reason(error)}; "
             "set MOODCUE_GATEWAY_HOST or MOODCUE_GATEWAY_PORT"
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    # The text of `create_server` repeats the address.
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 def run(settings: GatewaySettings) -> int:
@@ -113,6 +119,13 @@ def run(settings: GatewaySettings) -> int:
     ):
         port = listening.getsockname()[1]
         _log.info("gateway.listening", url=f"http://{settings.host}:{port}/")
-        parts.on_alive = frame.pulse.beat
-        create_server(settings, parts).run(sockets=[listening])
+        server = create_server(settings, parts)
+
+        def on_alive() -> None:
+            frame.pulse.beat()
+            # A signal that came before uvicorn began to watch for them.
+            server.should_exit = server.should_exit or frame.stop.is_set()
+
+        parts.on_alive = on_alive
+        server.run(sockets=[listening])
     return 0

@@ -9,7 +9,7 @@ const summary = (event) => {
   if (event.hold !== null) {
     return holdWords(event.hold)[0];
   }
-  const asked = event.request ? " (asked for)" : "";
+  const asked = event.request ? ", asked" : "";
   return `${capitalised(event.emotion || "songs")}${asked}`;
 };
 
