@@ -1,12 +1,11 @@
 """Analyse many files in processes, so that all cores work and no file can end the run."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import structlog
@@ -14,6 +13,7 @@ import structlog
 from moodcue_mer_indexer.audio import AudioError
 from moodcue_mer_indexer.emotion import SongEmotion
 from moodcue_mer_indexer.model import MerModel
+from moodcue_mer_indexer.processes import worker_pool
 from moodcue_mer_indexer.tags import SongTags, read_tags
 
 __all__ = ["Analysed", "Analyser", "Failure", "analyse_file", "analyse_files"]
@@ -65,7 +65,7 @@ def run_in_processes(
 ) -> Iterator[tuple[Path, Analysed | Failure]]:
     """Yield each path with the analyser's answer; a process that dies costs its file alone."""
     remaining = iter(paths)
-    pool = _pool(workers)
+    pool = worker_pool(workers)
     try:
         while batch := list(islice(remaining, _FILES_IN_FLIGHT * workers)):
             futures = [(path, pool.submit(analyser, path)) for path in batch]
@@ -76,7 +76,7 @@ def run_in_processes(
                 yield path, answer
             if any(_broke(future) for _, future in futures):
                 pool.shutdown()
-                pool = _pool(workers)
+                pool = worker_pool(workers)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -100,11 +100,6 @@ def _model(folder: Path) -> MerModel:
     return MerModel(folder)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Spawned, because forking a process with threads (a broker socket's) can deadlock.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-
-
 def _answer(future: Future[Analysed | Failure]) -> Analysed | Failure | None:
     """Return the answer, or None if the process died, perhaps through another file."""
     try:
@@ -119,7 +114,7 @@ def _broke(future: Future[Analysed | Failure]) -> bool:
 
 def _alone(path: Path, *, analyser: Analyser) -> Analysed | Failure:
     """Return the answer of a process of its own, which shows whether this file is to blame."""
-    with _pool(1) as pool:
+    with worker_pool(1) as pool:
         answer = _answer(pool.submit(analyser, path))
     if answer is None:
         log.error("analysis process died", path=str(path))

@@ -40,7 +40,9 @@ class AudioError(MoodcueError):
 def stream_audio(path: Path, *, sample_rate: int) -> Iterator[NDArray[np.float32]]:
     """Yield the samples of an audio file in order, resampled and averaged to mono.
 
-    Memory is bounded by one decoded packet, whatever the length of the file.
+    Memory is bounded by one packet and half a second, whatever the length of the file. A file
+    that was cut off is noticed where its header states a duration; WAV as FFmpeg reads it, Ogg
+    and Opus state none, and give what is there, as in a player.
 
     Args:
         path: The file; its content decides the format, not its suffix.
@@ -90,7 +92,8 @@ def _mono_blocks(
         )
     # The channels are averaged here: libswresample would scale stereo by 0.707 and not by 0.5,
     # and the same music would be 3 dB louder from a stereo file than from a mono file.
-    resampler = av.AudioResampler(format="fltp", rate=sample_rate)
+    # Blocks of half a second cost a third of the time that the codec's blocks of 20 ms do.
+    resampler = av.AudioResampler(format="fltp", rate=sample_rate, frame_size=sample_rate // 2)
     for packet in container.demux(container.streams.audio[0]):
         for frame in _decoded(packet):
             for resampled in resampler.resample(frame):

@@ -6,17 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moodcue.taxonomy import EMOTIONS, VALENCE_AROUSAL
+from moodcue.taxonomy import emotions_at
 
-__all__ = ["SongEmotion", "seven_emotions", "summarise"]
-
-TEMPERATURE = 0.25
-"""Squared distance on the valence-arousal plane over which an emotion's weight falls to 1/e.
-
-At 0.25 the emotion nearest to the middle of its quadrant clearly leads there, anger, fear and
-disgust, which lie close together, share theirs, and calm music (0.8, -0.8), near to which no
-basic emotion lies, is four fifths neutral and one fifth happiness.
-"""
+__all__ = ["SongEmotion", "summarise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +41,5 @@ def summarise(quadrants: Sequence[float] | NDArray[np.float64]) -> SongEmotion:
         quadrants=tuple(float(p) for p in quadrants),
         valence=valence,
         arousal=arousal,
-        emotions=seven_emotions(valence=valence, arousal=arousal),
+        emotions=emotions_at(valence=valence, arousal=arousal),
     )
-
-
-def seven_emotions(*, valence: float, arousal: float) -> tuple[float, ...]:
-    """Return seven probabilities for a point of the plane (each -1 to 1).
-
-    A softmax of the negative squared distances to the emotions' own points, over `TEMPERATURE`.
-    """
-    points = np.array([VALENCE_AROUSAL[emotion] for emotion in EMOTIONS])
-    distances = ((points - (valence, arousal)) ** 2).sum(axis=1)
-    weights = np.exp(-(distances - distances.min()) / TEMPERATURE)
-    return tuple(float(weight) for weight in weights / weights.sum())

@@ -2,10 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from moodcue_mer_indexer.composer.plan import Plan, Style, make_plan
 from moodcue_mer_indexer.composer.score import compose_score
 from moodcue_mer_indexer.composer.synthesis import SAMPLE_RATE
 from moodcue_mer_indexer.composer.titles import ALBUM, Credit, make_credits
+from moodcue_mer_indexer.processes import worker_pool
 
 __all__ = [
     "MAXIMUM_PIECES",
@@ -36,6 +35,7 @@ _SIGNS = {
     Style.MEADOW: (1, -1),
 }
 MAXIMUM_PIECES = 49 * len(_SIGNS)
+_PARTIAL = ".partial"
 _NEAREST = 0.4
 _FARTHEST = 0.95
 
@@ -125,7 +125,9 @@ def compose_library(
     planned = plan_library(pieces=pieces, seed=seed)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for leftover in folder.glob(f".*{_PARTIAL}"):
+            leftover.unlink(missing_ok=True)
+        with worker_pool(workers) as pool:
             written = pool.map(partial(_write, folder=folder), planned)
             yield from zip(planned, written, strict=True)
     except OSError as error:
@@ -140,7 +142,7 @@ def _write(piece: Piece, *, folder: Path) -> bool:
         return False
     _, sound = compose_piece(piece)
     # The suffix keeps a half-written file from being taken for music.
-    temporary = folder / f".{path.name}.{os.getpid()}.partial"
+    temporary = folder / f".{path.name}.{os.getpid()}{_PARTIAL}"
     try:
         soundfile.write(temporary, sound, SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III")
         _tag(temporary, credit=piece.credit, number=piece.number)

@@ -3,9 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from moodcue_mer_indexer.audio import decode_audio
 from moodcue_mer_indexer.dataset import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings, log_mel
+from moodcue_mer_indexer.processes import worker_pool
 
 __all__ = ["load_spectrograms"]
 
@@ -41,7 +40,7 @@ def load_spectrograms(
     paths = [cache / f"{_key(song, settings=settings)}.npy" for song in songs]
     missing = [(s.path, p) for s, p in zip(songs, paths, strict=True) if not p.is_file()]
     if missing:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with worker_pool(workers) as pool:
             list(pool.map(partial(_compute, settings=settings), missing, chunksize=8))
     return [np.load(path) for path in paths]
 

@@ -1,5 +1,6 @@
 """Turn a trained network into the ONNX graph that is served."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -30,15 +31,18 @@ def export_onnx(network: MerNetwork, *, path: Path, n_mels: int, patch_frames: i
     path.parent.mkdir(parents=True, exist_ok=True)
     wrapped = _Probabilities(network).cpu().eval()
     example = torch.zeros(2, n_mels, patch_frames)
-    torch.onnx.export(
-        wrapped,
-        (example,),
-        path,
-        input_names=["log_mel"],
-        output_names=["quadrants"],
-        dynamic_shapes={"patches": {0: torch.export.Dim("batch", min=1)}},
-        opset_version=_OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # PyTorch warns about its own use of its own deprecated type.
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        torch.onnx.export(
+            wrapped,
+            (example,),
+            path,
+            input_names=["log_mel"],
+            output_names=["quadrants"],
+            dynamic_shapes={"patches": {0: torch.export.Dim("batch", min=1)}},
+            opset_version=_OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )

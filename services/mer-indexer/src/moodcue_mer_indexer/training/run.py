@@ -12,10 +12,8 @@ Layout of a run's folder::
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from moodcue_mer_indexer.dataset import LabelledSong, load_labels
 from moodcue_mer_indexer.evaluate import song_digest
 from moodcue_mer_indexer.mel import MelSettings
 from moodcue_mer_indexer.metrics import macro_f1_interval, quadrant_metrics
+from moodcue_mer_indexer.processes import worker_pool
 from moodcue_mer_indexer.training.cache import load_spectrograms
 from moodcue_mer_indexer.training.export import export_onnx
 from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
@@ -124,7 +123,7 @@ def train(
     )
     todo = [_Job(folder=out / f"fold-{fold:02d}", fold=fold) for fold in range(folds)]
     todo.append(_Job(folder=out / "final", fold=None))
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with worker_pool(jobs) as pool:
         held_out = list(pool.map(work, todo))[:-1]
     metrics = _out_of_fold(songs, assigned=assigned, held_out=held_out)
     _package(todo, songs=songs, assigned=assigned, settings=settings, metrics=metrics)

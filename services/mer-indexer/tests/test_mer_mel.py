@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from moodcue_mer_indexer.mel import MelSettings, cut_patches, log_mel, stream_log_mel
+
+SETTINGS = MelSettings(
+    sample_rate=16_000,
+    n_fft=1024,
+    hop_length=512,
+    n_mels=64,
+    fmin=30.0,
+    fmax=8_000.0,
+    patch_frames=32,
+)
+
+GOLDEN_TONE = [-80.0, -80.0, 13.072, 26.311, 18.545, -80.0, -80.0]
+GOLDEN_NOISE = [-6.781, -7.111, -6.847, -6.734, -6.604, -6.253, -6.338]
+
+
+def sine(hertz: float, *, seconds: float = 2.0) -> NDArray[np.float32]:
+    times = np.arange(int(seconds * SETTINGS.sample_rate)) / SETTINGS.sample_rate
+    return (0.5 * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+
+
+def noise(size: int) -> NDArray[np.float32]:
+    return np.random.default_rng(5).normal(0, 0.1, size).astype(np.float32)
+
+
+def test_golden_values_of_a_tone() -> None:
+    spectrogram = log_mel(sine(1000.0), settings=SETTINGS)
+
+    assert spectrogram.shape == (64, 61)
+    assert spectrogram.mean(axis=1).argmax() == 20
+    np.testing.assert_allclose(
+        spectrogram[[0, 10, 19, 20, 21, 40, 63], 30],
+        GOLDEN_TONE,
+        atol=0.05,
+    )
+
+
+def test_golden_values_of_noise() -> None:
+    spectrogram = log_mel(noise(32_000), settings=SETTINGS)
+
+    np.testing.assert_allclose(
+        spectrogram.mean(axis=1)[[0, 10, 20, 30, 40, 50, 63]], GOLDEN_NOISE, atol=0.05
+    )
+
+
+def test_silence_is_the_floor() -> None:
+    silence = log_mel(np.zeros(4096, dtype=np.float32), settings=SETTINGS)
+
+    np.testing.assert_allclose(silence, -80.0)
+
+
+def test_twice_the_amplitude_is_six_decibels_more() -> None:
+    quiet = noise(16_000)
+
+    difference = log_mel(2 * quiet, settings=SETTINGS) - log_mel(quiet, settings=SETTINGS)
+
+    np.testing.assert_allclose(difference, 20 * np.log10(2), atol=0.01)
+
+
+@pytest.mark.parametrize("block", [100, 1024, 16_000, 200_000])
+@pytest.mark.parametrize("size", [1024, 20_000, 16_896, 90_001])
+def test_a_stream_gives_the_spectrogram_of_the_whole(block: int, size: int) -> None:
+    samples = noise(size)
+    blocks = [samples[i : i + block] for i in range(0, size, block)]
+
+    pieces = list(stream_log_mel(blocks, settings=SETTINGS))
+
+    np.testing.assert_allclose(
+        np.concatenate(pieces, axis=1), log_mel(samples, settings=SETTINGS), atol=1e-3
+    )
+
+
+def test_a_stream_shorter_than_a_window_has_no_spectrogram() -> None:
+    assert list(stream_log_mel([noise(1023)], settings=SETTINGS)) == []
+
+
+def frames(count: int) -> NDArray[np.float32]:
+    return np.arange(count, dtype=np.float32)[None, :]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (4, [[0, 1, 2, 3]]),
+        (8, [[0, 1, 2, 3], [4, 5, 6, 7]]),
+        (10, [[0, 1, 2, 3], [4, 5, 6, 7], [6, 7, 8, 9]]),
+        (3, [[0, 1, 2, 0]]),
+        (1, [[0, 0, 0, 0]]),
+        (0, []),
+    ],
+)
+def test_patches_cover_all_frames_and_have_one_length(
+    count: int, expected: list[list[int]]
+) -> None:
+    whole = [patch[0].tolist() for patch in cut_patches([frames(count)], frames=4)]
+    single = [frames(count)[:, i : i + 1] for i in range(count)]
+
+    assert whole == expected
+    assert [patch[0].tolist() for patch in cut_patches(single, frames=4)] == expected
