@@ -21,9 +21,11 @@ from moodcue.cli import as_text
 from moodcue.client import subscribe
 from moodcue.errors import MoodcueError
 from moodcue.events import Recommendation
+from moodcue.lifecycle import STOP_SIGNALS, stop_on_signals
 from supervisor import Child, Supervisor, run_to_end
 
 STATE = Path(".moodcue")
+ENDING = (*STOP_SIGNALS, signal.SIGHUP)
 
 
 class DemoError(MoodcueError):
@@ -33,7 +35,7 @@ class DemoError(MoodcueError):
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo until Ctrl-C; returns the exit code."""
     options = _parser().parse_args(arguments)
-    with own_terminal(), stop_on_signals() as stop:
+    with own_terminal(), stop_on_signals(ENDING) as stop:
         try:
             run(options, stop)
         except MoodcueError as error:
@@ -170,19 +172,6 @@ def show_recommendations(supervisor: Supervisor, stop: threading.Event, *, bus_p
             event = subscription.get(timeout_seconds=0.2)
             if isinstance(event, Recommendation) and event.time >= started:
                 print(as_text(event), flush=True)
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C, a termination or a closed terminal sets."""
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 @contextmanager

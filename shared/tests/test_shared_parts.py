@@ -1,3 +1,4 @@
+import signal
 import sqlite3
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from moodcue.library_index import (
     read_songs,
     verify_files,
 )
+from moodcue.lifecycle import stop_on_signals
 from moodcue.model_folder import ModelManifest, load_manifest, sha256_of, write_manifest
 from moodcue.sequence import SequenceTracker
 from moodcue.taxonomy import (
     EMOTIONS,
+    VALENCE_AROUSAL,
     dominant_emotion,
+    emotions_at,
     quadrant_of,
     valence_arousal_of,
     vector_from_mapping,
@@ -91,6 +95,43 @@ def test_basic_emotions_lie_in_their_quadrants(emotion: str, quadrant: str) -> N
     valence, arousal = valence_arousal_of(vector_from_mapping({emotion: 1}))
 
     assert quadrant_of(valence=valence, arousal=arousal) == quadrant
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_the_point_of_an_emotion_is_led_by_it(emotion: str) -> None:
+    valence, arousal = VALENCE_AROUSAL[emotion]
+
+    vector = emotions_at(valence=valence, arousal=arousal)
+
+    assert sum(vector) == pytest.approx(1)
+    assert dominant_emotion(vector) == emotion
+
+
+def test_calm_is_mostly_neutral_and_a_little_happy() -> None:
+    vector = dict(zip(EMOTIONS, emotions_at(valence=0.8, arousal=-0.8), strict=True))
+
+    assert vector["neutral"] > 0.7 > vector["happiness"] > 0.1
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_every_point_gives_seven_probabilities(valence: float, arousal: float) -> None:
+    seven = emotions_at(valence=valence, arousal=arousal)
+
+    assert sum(seven) == pytest.approx(1)
+    assert min(seven) > 0
+
+
+def test_a_point_outside_the_plane_is_refused() -> None:
+    with pytest.raises(ProtocolError, match=r"arousal is 1\.5"):
+        emotions_at(valence=0, arousal=1.5)
+
+
+def test_any_number_of_signals_sets_the_stop_once_and_locks_nothing() -> None:
+    with stop_on_signals((signal.SIGUSR1,)) as stop:
+        for _ in range(2000):
+            signal.raise_signal(signal.SIGUSR1)
+            stop.wait(0)
+        assert stop.wait(10)
 
 
 def test_what_came_twice_or_went_missing_is_seen() -> None:

@@ -1,7 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodcue.identity import NS_PER_SECOND
 from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
 
 
@@ -9,13 +8,13 @@ def make_dispatcher(*, max_cameras: int = 100) -> Dispatcher:
     return Dispatcher(max_frame_age_seconds=2, worker_timeout_seconds=5, max_cameras=max_cameras)
 
 
-def frame(camera: str, number: int, *, captured: int = 0) -> WaitingFrame:
-    return WaitingFrame(camera, f"{camera}-{number}", captured, [b"topic", b"header", b"jpeg"])
+def frame(camera: str, number: int, *, arrived: float = 0) -> WaitingFrame:
+    return WaitingFrame(camera, f"{camera}-{number}", arrived, [b"topic", b"header", b"jpeg"])
 
 
-def assign_all(dispatcher: Dispatcher, now_ns: int = 0) -> list[Assignment]:
+def assign_all(dispatcher: Dispatcher, now: float = 0) -> list[Assignment]:
     given_out = []
-    while assignment := dispatcher.next_assignment(now_ns=now_ns):
+    while assignment := dispatcher.next_assignment(now=now):
         given_out.append(assignment)
     return given_out
 
@@ -92,10 +91,10 @@ def test_a_frame_goes_to_another_worker_when_the_preferred_one_is_busy() -> None
 
 def test_a_frame_that_waited_too_long_is_dropped_and_counted() -> None:
     dispatcher = make_dispatcher()
-    dispatcher.offer(frame("a", 1, captured=0))
+    dispatcher.offer(frame("a", 1, arrived=0))
     dispatcher.ready(b"w", "fer/w", done="", now=3)
 
-    assert assign_all(dispatcher, now_ns=3 * NS_PER_SECOND) == []
+    assert assign_all(dispatcher, now=3) == []
     assert dispatcher.dropped["a", DropReason.TOO_OLD] == 1
 
 

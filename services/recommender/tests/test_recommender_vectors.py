@@ -6,12 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moodcue.errors import ProtocolError
-from moodcue.taxonomy import EMOTIONS, VALENCE_AROUSAL, dominant_emotion, valence_arousal_of
+from moodcue.taxonomy import EMOTIONS, valence_arousal_of
 from moodcue_recommender.moods import EMOTION_WORDS, POINT_WORDS, known_words, seven_of_mood
-from moodcue_recommender.vectors import query_vector, seven_of_point
+from moodcue_recommender.vectors import query_vector
 
 sevens = st.lists(st.floats(0, 1), min_size=7, max_size=7).filter(any)
-units = st.floats(-1, 1)
 
 
 @given(sevens)
@@ -33,25 +32,6 @@ def test_a_query_is_a_unit_vector_that_keeps_the_proportions(probabilities: list
 def test_what_is_no_mood_is_refused_with_the_remedy(probabilities: list[float], text: str) -> None:
     with pytest.raises(ProtocolError, match=text):
         query_vector(probabilities)
-
-
-@given(units, units)
-def test_a_point_gives_seven_probabilities_that_sum_to_one(valence: float, arousal: float) -> None:
-    seven = seven_of_point(valence, arousal)
-    assert len(seven) == 7
-    assert min(seven) > 0
-    assert math.isclose(sum(seven), 1.0, abs_tol=1e-9)
-
-
-@pytest.mark.parametrize("emotion", EMOTIONS)
-def test_the_point_of_an_emotion_is_that_emotion_most_of_all(emotion: str) -> None:
-    assert dominant_emotion(seven_of_point(*VALENCE_AROUSAL[emotion])) == emotion
-
-
-@pytest.mark.parametrize(("valence", "arousal"), [(1.5, 0.0), (0.0, -2.0), (math.nan, 0.0)])
-def test_a_point_outside_the_plane_is_refused(valence: float, arousal: float) -> None:
-    with pytest.raises(ProtocolError, match="give a number from -1 to 1"):
-        seven_of_point(valence, arousal)
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)

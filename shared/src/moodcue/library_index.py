@@ -157,7 +157,7 @@ def read_songs(index: Path, manifest: IndexManifest) -> Iterator[Song]:
     """
     path = generation_folder(index, manifest) / SONGS
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
             for row in database.execute("SELECT * FROM songs ORDER BY path"):
                 yield _song(row)

@@ -1,10 +1,11 @@
 """Start and end of a service: signals, heartbeat, health, and errors as one clear line."""
 
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -40,19 +41,33 @@ class EventSender(Protocol):
         ...
 
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
 @contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGINT set, so that a loop can end in its own time."""
+def stop_on_signals(numbers: Sequence[int] = STOP_SIGNALS) -> Iterator[threading.Event]:
+    """Give an event that signals set, so that a loop can end in its own time."""
     stop = threading.Event()
+    read_end, write_end = os.pipe()
+    # A handler that took the event's lock could meet itself, or the thread that waits, holding it.
     before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, lambda *_: os.write(write_end, b"\0")) for number in numbers
     }
+    watcher = threading.Thread(target=_set_when_told, args=(stop, read_end), daemon=True)
+    watcher.start()
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(write_end)
+        watcher.join()
+        os.close(read_end)
+
+
+def _set_when_told(stop: threading.Event, read_end: int) -> None:
+    while os.read(read_end, 1):
+        stop.set()
 
 
 @dataclass

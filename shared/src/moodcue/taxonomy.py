@@ -1,5 +1,6 @@
 """The emotion vocabulary that faces and songs share."""
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -36,6 +37,34 @@ VALENCE_AROUSAL: Mapping[str, tuple[float, float]] = {
 
 QUADRANTS: tuple[str, ...] = ("Q1", "Q2", "Q3", "Q4")
 """Russell's quadrants: Q1 happy/energetic, Q2 tense/angry, Q3 sad, Q4 calm/content."""
+
+
+POINT_TEMPERATURE = 0.25
+"""Squared distance on the plane over which an emotion's weight falls to 1/e, in `emotions_at`.
+
+At 0.25 the emotion nearest to the middle of its quadrant clearly leads there; anger, fear and
+disgust, which lie close together, share theirs; and calm (0.8, -0.8), near to which no basic
+emotion lies, is four fifths neutral and one fifth happiness.
+"""
+
+
+def emotions_at(*, valence: float, arousal: float) -> tuple[float, ...]:
+    """Return seven probabilities for a point of the valence-arousal plane (each -1..1).
+
+    A softmax of the negative squared distances to the emotions' own points, over
+    `POINT_TEMPERATURE`. Songs and moods given as a point become vectors by this one mapping.
+
+    Raises:
+        ProtocolError: if the point lies outside the plane.
+    """
+    for name, value in (("valence", valence), ("arousal", arousal)):
+        if not -1 <= value <= 1:
+            raise ProtocolError(f"{name} is {value}; give a number from -1 to 1")
+    points = [VALENCE_AROUSAL[emotion] for emotion in EMOTIONS]
+    distances = [(valence - v) ** 2 + (arousal - a) ** 2 for v, a in points]
+    nearest = min(distances)
+    weights = [math.exp((nearest - distance) / POINT_TEMPERATURE) for distance in distances]
+    return tuple(weight / sum(weights) for weight in weights)
 
 
 def quadrant_of(*, valence: float, arousal: float) -> str:

@@ -6,7 +6,6 @@ import zmq
 from prometheus_client import CollectorRegistry
 
 from moodcue.bus import BusAddress
-from moodcue.identity import system_clock
 from moodcue.lifecycle import Heartbeat, running
 from moodcue.security import check_bind_host, load_keys
 from moodcue_broker.dispatch import Dispatcher
@@ -34,7 +33,6 @@ def build(
             max_cameras=settings.max_cameras,
         ),
         metrics=BrokerMetrics(registry),
-        clock=system_clock,
     )
     # A new name each start: who keeps events can tell that the history here is gone.
     source = f"{SERVICE}/{settings.instance}-{secrets.token_hex(3)}"

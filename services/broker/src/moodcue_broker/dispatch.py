@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from moodcue.identity import NS_PER_SECOND
-
 
 class DropReason(StrEnum):
     """Why a frame was not inferred."""
@@ -19,11 +17,11 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True)
 class WaitingFrame:
-    """A frame as it came: its camera, its id, its capture time (ns), its parts on the wire."""
+    """A frame as it came: camera, id, arrival (seconds, monotonic), parts on the wire."""
 
     camera: str
     id: str
-    captured: int
+    arrived: float
     parts: Sequence[bytes]
 
 
@@ -57,14 +55,15 @@ class Assignment:
 
     worker: Worker
     frame: WaitingFrame
-    age_seconds: float
+    waited_seconds: float
 
 
 class Dispatcher:
     """Holds one newest frame per camera and the workers that wait; decides, and moves no bytes.
 
     Args:
-        max_frame_age_seconds: a frame that waited longer since its capture is dropped.
+        max_frame_age_seconds: a frame that waited longer since it came is dropped. Its capture
+            time does not count: clocks differ, and a file may run slower than real time.
         worker_timeout_seconds: a worker that is silent for longer counts as dead.
         max_cameras: cameras with a waiting frame at the same time.
     """
@@ -72,7 +71,7 @@ class Dispatcher:
     def __init__(
         self, *, max_frame_age_seconds: float, worker_timeout_seconds: float, max_cameras: int
     ) -> None:
-        self._max_age_ns = int(max_frame_age_seconds * NS_PER_SECOND)
+        self._max_age = max_frame_age_seconds
         self._worker_timeout = worker_timeout_seconds
         self._max_cameras = max_cameras
         # In the order in which cameras are served: whoever got its turn goes to the end.
@@ -168,14 +167,14 @@ class Dispatcher:
         else:
             self.dropped[frame.camera, DropReason.REPLACED] += 1
 
-    def next_assignment(self, *, now_ns: int) -> Assignment | None:
+    def next_assignment(self, *, now: float) -> Assignment | None:
         """Give the frame of the camera whose turn it is to a free worker, or None.
 
         The worker that saw the camera last is preferred, else the one that waits longest.
         """
         while (frame := self._next_frame()) is not None:
-            age_ns = now_ns - frame.captured
-            if age_ns > self._max_age_ns:
+            waited = now - frame.arrived
+            if waited > self._max_age:
                 self._turns[frame.camera] = None
                 self.dropped[frame.camera, DropReason.TOO_OLD] += 1
                 continue
@@ -186,7 +185,7 @@ class Dispatcher:
             self._turns.move_to_end(frame.camera)
             self._seen_by[frame.camera] = worker.identity
             worker.holds, worker.last_frame = frame, frame.id
-            return Assignment(worker, frame, max(0, age_ns) / NS_PER_SECOND)
+            return Assignment(worker, frame, waited)
         return None
 
     def _next_frame(self) -> WaitingFrame | None:

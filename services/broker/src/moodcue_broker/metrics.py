@@ -9,7 +9,7 @@ class BrokerMetrics:
     __slots__ = (
         "events_forwarded",
         "events_rejected",
-        "frame_age",
+        "frame_wait",
         "frames_dispatched",
         "frames_dropped",
         "frames_received",
@@ -41,9 +41,9 @@ class BrokerMetrics:
             ["camera", "reason"],
             registry=registry,
         )
-        self.frame_age = Histogram(
-            "moodcue_frame_age_seconds",
-            "From capture until a worker gets the frame",
+        self.frame_wait = Histogram(
+            "moodcue_frame_wait_seconds",
+            "From arrival until a worker gets the frame",
             ["camera"],
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
             registry=registry,

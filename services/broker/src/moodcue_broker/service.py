@@ -11,7 +11,6 @@ from moodcue.codec import Message, decode_control, encode, from_frames, to_frame
 from moodcue.control import ReplayEnd, ReplayRequest, WorkerBye, WorkerPing, WorkerReady
 from moodcue.errors import ProtocolError
 from moodcue.events import Event, Frame
-from moodcue.identity import Clock
 from moodcue.lifecycle import Heartbeat, Running
 from moodcue.topics import Family, family_of
 from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
@@ -59,13 +58,11 @@ class Broker:
         history: EventHistory,
         dispatcher: Dispatcher,
         metrics: BrokerMetrics,
-        clock: Clock,
     ) -> None:
         self._sockets = sockets
         self._history = history
         self._dispatcher = dispatcher
         self._metrics = metrics
-        self._clock = clock
         self._counted_drops: Counter[tuple[str, DropReason]] = Counter()
         self._totals: Counter[str] = Counter()
         self._own_last: Frames = [b"status/"]
@@ -149,7 +146,7 @@ class Broker:
             raise ProtocolError(f"{message.topic} brought no frame with a picture")
         self._metrics.frames_received.labels(event.camera).inc()
         self._totals["frames_received"] += 1
-        self._dispatcher.offer(WaitingFrame(event.camera, event.id, event.time, frames))
+        self._dispatcher.offer(WaitingFrame(event.camera, event.id, time.monotonic(), frames))
         self._hand_out()
 
     def _on_worker(self, frames: list[bytes]) -> None:
@@ -173,11 +170,11 @@ class Broker:
                 raise ProtocolError(f"a worker sent {type(other).__name__}")
 
     def _hand_out(self) -> None:
-        while assignment := self._dispatcher.next_assignment(now_ns=self._clock()):
+        while assignment := self._dispatcher.next_assignment(now=time.monotonic()):
             if self._deliver(assignment):
                 camera, worker = assignment.frame.camera, assignment.worker.name
                 self._metrics.frames_dispatched.labels(camera, worker).inc()
-                self._metrics.frame_age.labels(camera).observe(assignment.age_seconds)
+                self._metrics.frame_wait.labels(camera).observe(assignment.waited_seconds)
                 self._totals["frames_dispatched"] += 1
             else:
                 self._dispatcher.return_undelivered(assignment)

@@ -25,7 +25,7 @@ class BrokerSettings(ServiceSettings):
         1000, ge=1, le=100_000, description="cameras with a waiting frame at the same time"
     )
     max_frame_age_seconds: float = Field(
-        2.0, gt=0, le=60, description="a frame that waited longer since its capture is dropped"
+        2.0, gt=0, le=60, description="a frame that waited longer for a worker is dropped"
     )
     worker_timeout_seconds: float = Field(
         5.0, ge=1, le=600, description="a worker that is silent for longer counts as dead"

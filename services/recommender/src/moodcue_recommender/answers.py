@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from moodcue.errors import ProtocolError
 from moodcue.events import EmotionWindow, HoldReason, Recommendation, RecommendationRequest
-from moodcue.taxonomy import BASIC_7, dominant_emotion
+from moodcue.taxonomy import BASIC_7, dominant_emotion, emotions_at
 from moodcue_recommender.library import Library
 from moodcue_recommender.moods import seven_of_mood
 from moodcue_recommender.ranking import Ranking, rank
-from moodcue_recommender.vectors import query_vector, seven_of_point
+from moodcue_recommender.vectors import query_vector
 
 Question = EmotionWindow | RecommendationRequest
 
@@ -120,7 +120,7 @@ def _asked_for(request: RecommendationRequest) -> tuple[float, ...]:
         case (str(mood), None, None):
             return seven_of_mood(mood)
         case (None, (valence, arousal), None):
-            return seven_of_point(valence, arousal)
+            return emotions_at(valence=valence, arousal=arousal)
         case (None, None, tuple(probabilities)):
             return probabilities
         case _:

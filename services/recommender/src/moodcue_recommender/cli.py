@@ -14,7 +14,7 @@ from moodcue.events import SongMatch
 from moodcue.lifecycle import run_command
 from moodcue.logs import configure_logging
 from moodcue.settings import load_settings
-from moodcue.taxonomy import vector_from_mapping
+from moodcue.taxonomy import emotions_at, vector_from_mapping
 from moodcue_recommender.answerer import topic_of
 from moodcue_recommender.app import SERVICE, run
 from moodcue_recommender.bench import measure
@@ -23,7 +23,6 @@ from moodcue_recommender.log import read_log
 from moodcue_recommender.moods import seven_of_mood
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.settings import MAX_SONGS, RecommenderSettings
-from moodcue_recommender.vectors import seven_of_point
 
 _POINT_LENGTH = 2
 
@@ -84,7 +83,8 @@ def _query(options: argparse.Namespace) -> int:
     if options.mood is not None:
         probabilities = seven_of_mood(options.mood)
     elif options.point is not None:
-        probabilities = seven_of_point(*_parse_point(options.point))
+        valence, arousal = _parse_point(options.point)
+        probabilities = emotions_at(valence=valence, arousal=arousal)
     else:
         probabilities = vector_from_mapping(_parse_emotions(options.emotions))
     library = Library.load(options.index)

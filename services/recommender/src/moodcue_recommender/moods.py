@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from moodcue.errors import ProtocolError
-from moodcue.taxonomy import EMOTIONS, Emotion, vector_from_mapping
-from moodcue_recommender.vectors import seven_of_point
+from moodcue.taxonomy import EMOTIONS, Emotion, emotions_at, vector_from_mapping
 
 EMOTION_WORDS: Mapping[str, Emotion] = MappingProxyType(
     {
@@ -58,7 +57,8 @@ def seven_of_mood(word: str) -> tuple[float, ...]:
     if mood in EMOTION_WORDS:
         return vector_from_mapping({EMOTION_WORDS[mood]: 1.0})
     if mood in POINT_WORDS:
-        return seven_of_point(*POINT_WORDS[mood])
+        valence, arousal = POINT_WORDS[mood]
+        return emotions_at(valence=valence, arousal=arousal)
     raise ProtocolError(f"unknown mood {word[:40]!r}; known: {', '.join(known_words())}")
 
 

@@ -24,8 +24,8 @@ from moodcue.library_index import (
     Song,
 )
 from moodcue.model_folder import sha256_of
-from moodcue.taxonomy import BASIC_7, EMOTIONS
-from moodcue_recommender.vectors import query_vector, seven_of_point
+from moodcue.taxonomy import BASIC_7, EMOTIONS, emotions_at
+from moodcue_recommender.vectors import query_vector
 
 
 def random_songs(count: int, *, seed: int = 0) -> list[Song]:
@@ -48,7 +48,7 @@ def make_song(name: str, valence: float, arousal: float) -> Song:
         duration_seconds=180.0,
         valence=valence,
         arousal=arousal,
-        emotions=seven_of_point(valence, arousal),
+        emotions=emotions_at(valence=valence, arousal=arousal),
         quadrants=(0.25, 0.25, 0.25, 0.25),
     )
 

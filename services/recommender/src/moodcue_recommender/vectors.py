@@ -10,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.errors import ProtocolError
-from moodcue.taxonomy import EMOTIONS, VALENCE_AROUSAL
-
-_TEMPERATURE = 0.25
-"""Squared distance on the plane over which an emotion's weight falls to 1/e, as for songs."""
+from moodcue.taxonomy import EMOTIONS
 
 
 def query_vector(probabilities: Sequence[float]) -> NDArray[np.float64]:
@@ -34,21 +31,3 @@ def query_vector(probabilities: Sequence[float]) -> NDArray[np.float64]:
     # Divided by the peak first: squares of tiny weights would vanish.
     scaled: NDArray[np.float64] = vector / peak
     return scaled / math.sqrt(float(scaled @ scaled))
-
-
-def seven_of_point(valence: float, arousal: float) -> tuple[float, ...]:
-    """Return seven probabilities for a point of the valence-arousal plane (each -1 to 1).
-
-    A softmax of the negative squared distances to the emotions' own points: the mapping by which
-    the songs got theirs, so that a point finds the songs that lie near it.
-
-    Raises:
-        ProtocolError: if the point lies outside the plane.
-    """
-    for name, value in (("valence", valence), ("arousal", arousal)):
-        if not -1 <= value <= 1:
-            raise ProtocolError(f"{name} is {value}; give a number from -1 to 1")
-    points = np.array([VALENCE_AROUSAL[emotion] for emotion in EMOTIONS])
-    distances = ((points - (valence, arousal)) ** 2).sum(axis=1)
-    weights = np.exp((distances.min() - distances) / _TEMPERATURE)
-    return tuple(float(weight) for weight in weights / weights.sum())
