@@ -43,6 +43,7 @@ _AMBIENCE_DB: Mapping[Style, float] = {
 }
 _LARGEST_BOOST_DB = 24.0
 _ENVELOPE_SECONDS = 0.05
+_GAIN_STEP = 64
 _CEILING = 0.95
 
 
@@ -56,9 +57,10 @@ def add_ambience(sound: NDArray[np.float32], *, style: Style) -> NDArray[np.floa
     generator = np.random.default_rng(23)
     length = next_fast_len(len(sound), real=True)
     frequencies = np.maximum(rfftfreq(length, 1 / SAMPLE_RATE), 40.0)
-    spectrum = rfft(generator.normal(size=(length, 2)).astype(np.float32), axis=0)
+    spectrum = rfft(generator.standard_normal((length, 2), dtype=np.float32), axis=0)
     # Pink: as much energy in every octave.
-    noise = irfft(spectrum / np.sqrt(frequencies)[:, None], n=length, axis=0)[: len(sound)]
+    pink = (1 / np.sqrt(frequencies)).astype(np.float32)[:, None]
+    noise = irfft(spectrum * pink, n=length, axis=0)[: len(sound)]
     level = 10 ** (_AMBIENCE_DB[style] / 20) * np.sqrt((sound**2).mean())
     noise *= level / np.sqrt((noise**2).mean())
     if style is Style.MEADOW:
@@ -98,9 +100,11 @@ def _bands(sound: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 def _gain(band: NDArray[np.float32], *, share: float) -> NDArray[np.float32]:
     """Return the gain per sample that takes away a share of the level changes of a band."""
-    size = int(_ENVELOPE_SECONDS * SAMPLE_RATE)
-    power = uniform_filter1d((band**2).mean(axis=1), size)
-    mean = float(power.mean()) + 1e-12
-    relative_db = 10 * np.log10(power / mean + 1e-12)
-    gain_db = np.minimum(-share * relative_db, _LARGEST_BOOST_DB)
-    return np.asarray(10 ** (gain_db / 20), dtype=np.float32)
+    if share == 0.0:
+        return np.ones(len(band), dtype=np.float32)
+    starts = np.arange(0, len(band), _GAIN_STEP)
+    power = np.add.reduceat((band**2).sum(axis=1), starts)
+    power = uniform_filter1d(power, max(1, int(_ENVELOPE_SECONDS * SAMPLE_RATE / _GAIN_STEP)))
+    relative_db = 10 * np.log10(power / (power.mean() + 1e-12) + 1e-12)
+    gain = 10 ** (np.minimum(-share * relative_db, _LARGEST_BOOST_DB) / 20)
+    return np.asarray(np.interp(np.arange(len(band)), starts, gain), dtype=np.float32)
