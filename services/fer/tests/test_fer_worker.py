@@ -150,7 +150,8 @@ def worker(
 def test_a_frame_with_a_smile_becomes_one_event_that_names_the_frame(fake: FakeBroker) -> None:
     event = fake.hand_out(7, jpeg(astronaut()))
     assert (event.frame_id, event.frame_seq, event.camera) == ("frame-7", 7, "kitchen")
-    assert (event.trace, event.source, event.seq) == (f"{7:032x}", "fer/one", 1)
+    assert (event.trace, event.seq) == (f"{7:032x}", 1)
+    assert event.source.startswith("fer/one-")
     assert (event.status, event.rate) == (FrameStatus.OK, 5.0)
     (face,) = event.faces
     assert face.problem is None
@@ -298,7 +299,7 @@ def test_the_command_works_and_stops_cleanly_on_a_signal(
                 camera.send("frame/kitchen/", frame_of(sent), jpeg(astronaut()))
                 message = subscriber.receive(0.1)
         assert message is not None
-        assert message.event.source == "fer/cli"
+        assert message.event.source.startswith("fer/cli-")
     finally:
         process.send_signal(number)
         assert process.wait(DEADLINE_MS / 1000) == 0

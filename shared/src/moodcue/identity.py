@@ -23,6 +23,11 @@ def new_trace() -> str:
     return secrets.token_hex(16)
 
 
+def new_source(service: str, instance: str) -> str:
+    """Name a source for one life of a process, whose sequence numbers begin at 1."""
+    return f"{service}/{instance}-{secrets.token_hex(3)}"
+
+
 def host_name() -> str:
     """Name of this host, cut to what may stand in a topic; inside a container its short id."""
     kept = "".join(c if c.isalnum() or c in "_.-" else "-" for c in socket.gethostname())

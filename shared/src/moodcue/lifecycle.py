@@ -17,7 +17,7 @@ from moodcue import __version__
 from moodcue.errors import MoodcueError
 from moodcue.events import Event, ServiceState, Status
 from moodcue.health import HealthServer, Problem, Pulse
-from moodcue.identity import Clock, new_id, new_trace, system_clock
+from moodcue.identity import Clock, new_id, new_source, new_trace, system_clock
 from moodcue.logs import configure_logging
 from moodcue.settings import ServiceSettings
 from moodcue.topics import Family, topic
@@ -28,13 +28,7 @@ Counters = Callable[[], Mapping[str, float]]
 
 
 class EventSender(Protocol):
-    """What numbers and sends events: a `moodcue.bus.Publisher`, or the broker itself."""
-
-    source: str
-
-    def next_seq(self, topic: str) -> int:
-        """Take the next number of a topic."""
-        ...
+    """What sends events: a `moodcue.bus.Publisher`, or the broker itself."""
 
     def send(self, topic: str, event: Event, body: bytes = b"") -> bool:
         """Send an event; False if it could not be."""
@@ -74,8 +68,10 @@ def _set_when_told(stop: threading.Event, read_end: int) -> None:
 class Heartbeat:
     """Publishes `status.v1` once a second, from the loop that does the work.
 
+    Its source is a new one at each start, whatever that of the service's other events is.
+
     Attributes:
-        publisher: of the service; used in the loop's thread only.
+        publisher: sends the heartbeats; used in the loop's thread only.
         service: name of the service.
         instance: name of this process.
         counters: figures to send along.
@@ -90,10 +86,13 @@ class Heartbeat:
     problem: Callable[[], Problem] = lambda: None
     clock: Clock = system_clock
     _started: int = field(default=0, init=False)
+    _source: str = field(default="", init=False)
+    _seq: int = field(default=0, init=False)
     _next: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._started = self.clock()
+        self._source = new_source(self.service, self.instance)
 
     def tick(self) -> None:
         """Send a heartbeat if one is due; call it whenever the loop comes round."""
@@ -106,10 +105,11 @@ class Heartbeat:
     def send(self, state: ServiceState, detail: str = "") -> None:
         """Send a status at once."""
         name = topic(Family.STATUS, self.service, self.instance)
+        self._seq += 1
         status = Status(
             id=new_id(),
-            source=self.publisher.source,
-            seq=self.publisher.next_seq(name),
+            source=self._source,
+            seq=self._seq,
             time=self.clock(),
             trace=new_trace(),
             service=self.service,

@@ -1,7 +1,5 @@
 """Builds the broker from its settings and runs it."""
 
-import secrets
-
 import zmq
 from prometheus_client import CollectorRegistry
 
@@ -34,10 +32,8 @@ def build(
         ),
         metrics=BrokerMetrics(registry),
     )
-    # A new name each start: who keeps events can tell that the history here is gone.
-    source = f"{SERVICE}/{settings.instance}-{secrets.token_hex(3)}"
     heartbeat = Heartbeat(
-        publisher=OwnEvents(source=source, forward=broker.forward_own),
+        publisher=OwnEvents(broker.forward_own),
         service=SERVICE,
         instance=settings.instance,
         counters=broker.counters,

@@ -26,17 +26,10 @@ _log = structlog.get_logger(__name__)
 
 
 class OwnEvents:
-    """Publishes what the broker itself has to say through its own outgoing socket."""
+    """Sends what the broker itself has to say through its own outgoing socket."""
 
-    def __init__(self, *, source: str, forward: Callable[[Message, list[bytes]], None]) -> None:
-        self.source = source
+    def __init__(self, forward: Callable[[Message, list[bytes]], None]) -> None:
         self._forward = forward
-        self._last_seq: Counter[str] = Counter()
-
-    def next_seq(self, topic: str) -> int:
-        """Take the next number of a topic."""
-        self._last_seq[topic] += 1
-        return self._last_seq[topic]
 
     def send(self, topic: str, event: Event, body: bytes = b"") -> bool:
         """Forward an event; always True."""

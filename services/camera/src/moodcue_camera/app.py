@@ -1,7 +1,6 @@
 """Composition root: settings, parts, run."""
 
 import os
-import secrets
 import time
 from contextlib import ExitStack, closing
 
@@ -10,6 +9,7 @@ import zmq
 from prometheus_client import CollectorRegistry
 
 from moodcue.bus import FRAME_HWM, BusAddress, Port, Publisher, Subscriber
+from moodcue.identity import new_source
 from moodcue.lifecycle import Heartbeat, running
 from moodcue.topics import Family, topic
 from moodcue_camera.choice import make_camera
@@ -36,7 +36,7 @@ def run(settings: CameraSettings) -> int:
         camera = stack.enter_context(closing(make_camera(settings, metrics=metrics)))
         context: _Context = stack.enter_context(zmq.Context())
         # A camera cannot go on with its old numbers after a restart: each start is a new source.
-        source = f"{_SERVICE}/{settings.name}-{secrets.token_hex(3)}"
+        source = new_source(_SERVICE, settings.name)
         frames = stack.enter_context(
             Publisher(context, address, source=source, port=Port.FRAMES_IN, hwm=FRAME_HWM)
         )

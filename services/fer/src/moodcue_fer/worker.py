@@ -15,7 +15,7 @@ from moodcue.control import Control, WorkerBye, WorkerReady
 from moodcue.errors import ProtocolError
 from moodcue.events import Face, FaceEmotion, Frame, FrameStatus, ServiceState
 from moodcue.health import Problem, Pulse
-from moodcue.identity import NS_PER_SECOND, Clock, new_id, system_clock
+from moodcue.identity import NS_PER_SECOND, Clock, new_id, new_source, system_clock
 from moodcue.lifecycle import Heartbeat
 from moodcue.security import protect_client
 from moodcue.topics import Family, topic
@@ -65,7 +65,7 @@ class Worker:
         self._analyser = analyser
         self._metrics = metrics
         self._clock = clock
-        self._source = f"{SERVICE}/{instance}"
+        self._source = new_source(SERVICE, instance)
         self._publisher = Publisher(context, address, source=self._source)
         self._dealer = _open_dealer(context, address)
         self._heartbeat = Heartbeat(

@@ -1,7 +1,6 @@
 """The gateway on the bus: a thread that listens, and a publisher for requests and heartbeats."""
 
 import asyncio
-import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,6 +16,7 @@ from moodcue.codec import Message
 from moodcue.errors import BusError, ProtocolError
 from moodcue.events import RecommendationRequest
 from moodcue.health import Problem
+from moodcue.identity import new_source
 from moodcue.lifecycle import Heartbeat
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
@@ -213,7 +213,7 @@ class Bus:
             asyncio.run_coroutine_threadsafe(hand_over(messages, replayed), loop).result()
 
         with zmq.Context() as context:
-            source = f"{SERVICE}/{self.instance}-{secrets.token_hex(3)}"
+            source = new_source(SERVICE, self.instance)
             with Publisher(context, self.address, source=source) as publisher:
                 listener = Listener(
                     context, self.address, deliver=from_thread, metrics=self.metrics

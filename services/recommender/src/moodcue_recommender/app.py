@@ -1,6 +1,5 @@
 """Builds the recommender from its settings and runs it."""
 
-import secrets
 from contextlib import ExitStack
 
 import faiss
@@ -41,10 +40,6 @@ def run(settings: RecommenderSettings) -> int:
         )
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(Publisher(context, address, source=log.source))
-        # A name of this start only: the numbers of its events begin anew.
-        status = stack.enter_context(
-            Publisher(context, address, source=f"{name}-{secrets.token_hex(3)}")
-        )
         stack.enter_context(index)
         service = _service(
             settings,
@@ -55,7 +50,7 @@ def run(settings: RecommenderSettings) -> int:
             metrics=metrics,
         )
         heartbeat = Heartbeat(
-            publisher=status,
+            publisher=publisher,
             service=SERVICE,
             instance=settings.instance,
             counters=service.counters,
