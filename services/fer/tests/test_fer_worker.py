@@ -60,7 +60,11 @@ class FakeBroker:
 
     def next_control(self) -> tuple[bytes, Control]:
         """Wait for a worker's message: who, and what."""
-        assert self.router.poll(DEADLINE_MS), "no worker has spoken"
+        deadline = time.monotonic() + DEADLINE_MS / 1000
+        while not self.router.poll(20):
+            # A bound SUB tells a new publisher of its subscription only when it is asked something.
+            self.events.poll(0)
+            assert time.monotonic() < deadline, "no worker has spoken"
         identity, data = self.router.recv_multipart()
         return identity, decode_control(data)
 

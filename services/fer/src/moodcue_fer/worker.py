@@ -83,7 +83,6 @@ class Worker:
 
     def run(self, stop: threading.Event, *, pulse: Pulse) -> None:
         """Work until `stop` is set; the frame in hand is finished first."""
-        self._await_broker(stop, pulse=pulse)
         while not stop.is_set():
             pulse.beat()
             self._heartbeat.tick()
@@ -92,11 +91,6 @@ class Worker:
                 self._take()
         self._send(WorkerBye(worker=self._source, done=self._done))
         self._heartbeat.send(ServiceState.STOPPING)
-
-    def _await_broker(self, stop: threading.Event, *, pulse: Pulse) -> None:
-        # What is published before the broker has subscribed is lost, so no frame is asked for.
-        while not stop.is_set() and not self._publisher.wait_until_connected(RETRY_SECONDS):
-            pulse.beat()
 
     def _ask(self) -> None:
         now = time.monotonic()
