@@ -1,5 +1,6 @@
 """Sockets of the bus with their options: where the broker is, how to publish, how to receive."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -107,12 +108,23 @@ class Publisher:
         protect_client(self._socket, address.keys)
         self._socket.connect(address.endpoint(port))
         self._last_seq: dict[str, int] = defaultdict(int)
+        self._subscribed = False
         self.source = source
         self.dropped = 0
 
     def wait_until_connected(self, timeout_seconds: float) -> bool:
-        """Wait for the broker's subscription; False if it has not come in time."""
-        return bool(self._socket.poll(int(timeout_seconds * 1000), zmq.POLLIN))
+        """Wait for the broker's subscription; False if it has not come in time.
+
+        What is sent before it has come is lost.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while not self._subscribed:
+            remaining_ms = int((deadline - time.monotonic()) * 1000)
+            if remaining_ms < 0:
+                break
+            self._socket.poll(remaining_ms, zmq.POLLIN)
+            self._take_subscriptions()
+        return self._subscribed
 
     def next_seq(self, topic: str) -> int:
         """Take the next number of a topic; the caller puts it into the event."""
@@ -125,7 +137,7 @@ class Publisher:
 
     def send(self, topic: str, event: Event, body: bytes = b"") -> bool:
         """Send an event; False (and counted) if the queue to the broker is full."""
-        self._discard_subscriptions()
+        self._take_subscriptions()
         try:
             self._socket.send_multipart(to_frames(topic, event, body), zmq.DONTWAIT)
         except zmq.Again:
@@ -133,9 +145,9 @@ class Publisher:
             return False
         return True
 
-    def _discard_subscriptions(self) -> None:
+    def _take_subscriptions(self) -> None:
         while self._socket.poll(0, zmq.POLLIN):
-            self._socket.recv()
+            self._subscribed = self._socket.recv().startswith(b"\x01")
 
     def close(self, linger_ms: int = LINGER_MS) -> None:
         """Close the socket, giving unsent events `linger_ms` to leave."""

@@ -83,6 +83,9 @@ class Worker:
 
     def run(self, stop: threading.Event, *, pulse: Pulse) -> None:
         """Work until `stop` is set; the frame in hand is finished first."""
+        # What is published before the broker has subscribed is lost, so no frame is asked for.
+        while not stop.is_set() and not self._publisher.wait_until_connected(RETRY_SECONDS):
+            pulse.beat()
         while not stop.is_set():
             pulse.beat()
             self._heartbeat.tick()
