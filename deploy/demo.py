@@ -6,6 +6,7 @@ file under `.moodcue/logs/`.
 
 import argparse
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -145,9 +146,16 @@ def prepare_library(environment: dict[str, str], stop: threading.Event) -> None:
         DemoError: if no index came of it.
     """
     say("preparing the library")
-    code = run_to_end([sys.executable, "-m", "moodcue_mer_indexer", "run"], environment, stop)
+    quiet = {"MOODCUE_LOG_LEVEL": "warning", **environment}
+    command = [sys.executable, "-m", "moodcue_mer_indexer", "run"]
+    code, output = run_to_end(command, quiet, stop)
     if code != 0 and not stop.is_set():
         raise DemoError("no library to recommend from, see above")
+    for line in output.splitlines():
+        report = json.loads(line)
+        say(f"the library has {report['songs']} songs, {report['analysed']} of them new")
+        for path, reason in report["failures"].items():
+            say(f"left out {path}: {reason}")
 
 
 def services(workers: int) -> list[Child]:

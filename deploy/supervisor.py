@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections import deque
@@ -146,21 +147,31 @@ class Supervisor:
 
 def run_to_end(
     command: Sequence[str], environment: Mapping[str, str], stop: threading.Event
-) -> int:
-    """Run a process in the foreground and return its exit code; end it early when told to stop."""
-    with subprocess.Popen(
-        [*_dying_with_parent(), *command],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
+) -> tuple[int, str]:
+    """Run a process in the foreground; end it early when told to stop.
+
+    Returns:
+        Its exit code, and what it printed on standard output.
+    """
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(
+            [*_dying_with_parent(), *command],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            start_new_session=True,
+        ) as process,
+    ):
         while process.poll() is None and not stop.wait(0.05):
             pass
         if process.poll() is None:
             process.terminate()
             if not _wait(process, time.monotonic() + GRACE_SECONDS):
                 os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode
+                process.wait()
+        output.seek(0)
+        return process.returncode, output.read()
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float) -> bool:
