@@ -1,0 +1,77 @@
+"""What can be said of the compose file without an engine."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from moodcue.settings import PREFIX, ServiceSettings, load_settings, variable_names
+from moodcue_aggregator.settings import AggregatorSettings
+from moodcue_broker.settings import BrokerSettings
+from moodcue_camera.settings import CameraSettings
+from moodcue_fer.settings import FerSettings
+from moodcue_gateway.settings import GatewaySettings
+from moodcue_mer_indexer.settings import IndexerSettings
+from moodcue_recommender.settings import RecommenderSettings
+
+FILE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
+SETTINGS: dict[str, type[ServiceSettings]] = {
+    "aggregator": AggregatorSettings,
+    "broker": BrokerSettings,
+    "camera": CameraSettings,
+    "fer": FerSettings,
+    "gateway": GatewaySettings,
+    "mer-indexer": IndexerSettings,
+    "recommender": RecommenderSettings,
+}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    return dict(yaml.safe_load(FILE.read_text())["services"])
+
+
+def test_the_file_follows_the_compose_schema() -> None:
+    command = ["check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
+    result = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_service_is_there_and_knows_the_settings_that_it_is_given(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    assert set(services) == set(SETTINGS)
+    for name, kind in SETTINGS.items():
+        variables = services[name]["environment"]
+        assert all(variable.startswith(PREFIX) for variable in variables)
+        assert set(variables) <= set(variable_names(kind))
+        load_settings(kind, variables)
+
+
+def test_the_workers_can_be_scaled(services: dict[str, dict[str, Any]]) -> None:
+    assert services["fer"]["deploy"] == {"replicas": 2}
+    assert not {"container_name", "ports", "hostname"} & set(services["fer"])
+    assert "MOODCUE_INSTANCE" not in services["fer"]["environment"]
+
+
+def test_every_service_is_confined(services: dict[str, dict[str, Any]]) -> None:
+    for service in services.values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["user"] == "10001:10001"
+        assert "mem_limit" in service
+
+
+def test_only_this_machine_reaches_the_published_ports(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+
+    assert len(ports) == 3
+    assert all(port.startswith("127.0.0.1:") for port in ports)
