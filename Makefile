@@ -11,7 +11,7 @@ EDITABLE := -e ./shared[service] -e ./services/camera[synthetic] \
 	$(patsubst %,-e ./services/%,$(filter-out camera,$(SERVICES)))
 EDITABLE_TRAIN := -e ./services/fer[train] -e ./services/mer-indexer[train]
 # Also pins what building needs.
-PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q
+PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
