@@ -8,7 +8,6 @@ from typing import Self, TypeVar
 import structlog
 import zmq
 from prometheus_client import CollectorRegistry
-from zmq.utils.monitor import recv_monitor_message
 
 from moodcue.bus import BusAddress, Publisher, Subscriber
 from moodcue.codec import Message
@@ -17,6 +16,7 @@ from moodcue.events import EmotionWindow, ServiceState
 from moodcue.health import Problem
 from moodcue.identity import Clock
 from moodcue.lifecycle import Heartbeat, Running
+from moodcue.link import Link
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.taxonomy import dominant_emotion
@@ -35,32 +35,6 @@ _REPLAY_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-
-class Link:
-    """Follows whether a socket is connected; `problem` may be read from another thread."""
-
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
-        self._monitor = socket.get_monitor_socket(
-            zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
-        )
-        self._socket = socket
-        self._connected = False
-
-    def update(self) -> None:
-        """Take note of what has happened since the last call."""
-        while self._monitor.poll(0, zmq.POLLIN):
-            event = recv_monitor_message(self._monitor)["event"]
-            self._connected = event == zmq.Event.HANDSHAKE_SUCCEEDED
-
-    def problem(self) -> Problem:
-        """Say that there is no connection, if so."""
-        return None if self._connected else "there is no connection to the broker"
-
-    def close(self) -> None:
-        """Stop following."""
-        self._socket.disable_monitor()
-        self._monitor.close(linger=0)
 
 
 class Aggregator:

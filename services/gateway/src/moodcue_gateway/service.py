@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import structlog
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from moodcue.bus import BusAddress, Publisher, Subscriber
 from moodcue.codec import Message
@@ -18,6 +17,7 @@ from moodcue.events import RecommendationRequest
 from moodcue.health import Problem
 from moodcue.identity import new_source
 from moodcue.lifecycle import Heartbeat
+from moodcue.link import Link
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.topics import Family, family_of, topic
@@ -42,6 +42,11 @@ _REPLAY_RETRY_SECONDS = 2.0
 _TICK_SECONDS = 0.25
 # Our own heartbeat comes back every second, so this long a silence is the broker's.
 _SILENCE_SECONDS = 3.5
+_MAX_MISSED = 100
+"""With gaps in more topics than these, the whole history is asked for."""
+
+_WHOLE_HISTORY: Mapping[str, int] = {f"{family.value}/": 0 for family in JOURNAL_FAMILIES}
+"""Beginnings of topics, and after which numbers their events are wanted."""
 
 Deliver = Callable[[list[Message], bool], None]
 """Takes messages, and whether they come from the broker's history."""
@@ -100,22 +105,19 @@ class Listener:
         return f"{where} has been silent for {age:.0f} s" if age > _SILENCE_SECONDS else None
 
     def _run(self) -> None:
-        with Subscriber(self._context, self._address, topics=_TOPICS) as subscriber:
-            events = zmq.EVENT_HANDSHAKE_SUCCEEDED
-            monitor = subscriber.socket.get_monitor_socket(events)
-            try:
-                while not self._stop.is_set():
-                    messages = self._receive(subscriber)
-                    # The history first: it is older than what came meanwhile.
-                    if self._has_connected(monitor):
-                        self._missed = {f"{family.value}/": 0 for family in JOURNAL_FAMILIES}
-                    self._fill_gaps()
-                    if messages:
-                        self._last_heard = time.monotonic()
-                        self._deliver(messages, False)  # noqa: FBT003 - the type names it
-            finally:
-                subscriber.socket.disable_monitor()
-                monitor.close(linger=0)
+        with (
+            Subscriber(self._context, self._address, topics=_TOPICS) as subscriber,
+            Link(subscriber.socket) as link,
+        ):
+            while not self._stop.is_set():
+                messages = self._receive(subscriber)
+                # The history first: it is older than what came meanwhile.
+                if link.update():
+                    self._missed = dict(_WHOLE_HISTORY)
+                self._fill_gaps()
+                if messages:
+                    self._last_heard = time.monotonic()
+                    self._deliver(messages, False)  # noqa: FBT003 - the type names it
 
     def _receive(self, subscriber: Subscriber) -> list[Message]:
         messages: list[Message] = []
@@ -145,13 +147,8 @@ class Listener:
             self._metrics.events_lost.inc(missing)
             if family_of(name) in JOURNAL_FAMILIES:
                 self._missed.setdefault(name, last)
-
-    def _has_connected(self, monitor: zmq.Socket[bytes]) -> bool:
-        connected = False
-        while monitor.poll(0, zmq.POLLIN):
-            recv_monitor_message(monitor)
-            connected = True
-        return connected
+        if len(self._missed) > _MAX_MISSED:
+            self._missed = dict(_WHOLE_HISTORY)
 
     def _fill_gaps(self) -> None:
         if not self._missed or time.monotonic() < self._next_replay:
