@@ -26,7 +26,7 @@ def test_replay_gives_what_came_after_a_number() -> None:
     history = make_history()
     add(history, 1, 2, 3)
 
-    events, complete = history.replay(TOPIC, 1)
+    events, complete = history.replay(TOPIC, 1, limit=100)
 
     assert numbers(events) == [2, 3]
     assert complete
@@ -36,29 +36,50 @@ def test_a_replay_after_the_newest_is_empty_and_complete() -> None:
     history = make_history()
     add(history, 1, 2)
 
-    assert history.replay(TOPIC, 2) == ([], True)
+    assert history.replay(TOPIC, 2, limit=100) == ([], True)
 
 
 def test_what_fell_out_makes_a_replay_incomplete() -> None:
     history = make_history(events=2)
     add(history, 1, 2, 3, 4)
 
-    events, complete = history.replay(TOPIC, 1)
+    events, complete = history.replay(TOPIC, 1, limit=100)
     assert (numbers(events), complete) == ([3, 4], False)
 
-    events, complete = history.replay(TOPIC, 2)
+    events, complete = history.replay(TOPIC, 2, limit=100)
     assert (numbers(events), complete) == ([3, 4], True)
 
-    assert not history.replay(TOPIC, 0)[1]
+    assert not history.replay(TOPIC, 0, limit=100)[1]
 
 
 def test_a_source_that_began_again_is_replayed_from_its_beginning() -> None:
     history = make_history()
     add(history, 1, 2, source="new")
 
-    events, complete = history.replay(TOPIC, 57)
+    events, complete = history.replay(TOPIC, 57, limit=100)
 
     assert (numbers(events), complete) == ([1, 2], False)
+
+
+def test_a_replay_of_several_topics_is_in_order_of_arrival() -> None:
+    history = make_history()
+    add(history, 1, topic="recommendation/hall/")
+    add(history, 2)
+    add(history, 3, topic="recommendation/hall/")
+
+    assert numbers(history.replay("recommendation/", 0, limit=100)[0]) == [1, 2, 3]
+
+
+def test_beyond_its_limit_a_replay_has_the_newest_events_and_says_so() -> None:
+    history = make_history()
+    add(history, 1, topic="recommendation/hall/")
+    add(history, 2, 3)
+    add(history, 4, topic="recommendation/hall/")
+
+    events, complete = history.replay("recommendation/", 0, limit=3)
+    assert (numbers(events), complete) == ([2, 3, 4], False)
+
+    assert history.replay("recommendation/", 0, limit=4)[1]
 
 
 def test_an_event_that_is_sent_again_is_kept_once() -> None:
@@ -66,7 +87,7 @@ def test_an_event_that_is_sent_again_is_kept_once() -> None:
     add(history, 1, 2)
     add(history, 1, 2, 3)
 
-    assert numbers(history.replay(TOPIC, 0)[0]) == [1, 2, 3]
+    assert numbers(history.replay(TOPIC, 0, limit=100)[0]) == [1, 2, 3]
 
 
 def test_only_some_families_have_a_last_value() -> None:
@@ -81,7 +102,7 @@ def test_a_status_has_no_history_but_a_last_value() -> None:
     history = make_history()
     add(history, 1, 2, topic="status/fer/a/")
 
-    assert history.replay("status/", 0) == ([], True)
+    assert history.replay("status/", 0, limit=100) == ([], True)
     assert numbers(history.last_values("status/")) == [2]
 
 
@@ -102,7 +123,8 @@ def test_the_topic_that_was_used_longest_ago_falls_out() -> None:
     for camera in ("a", "b", "a", "c"):
         add(history, 1, topic=f"recommendation/{camera}/")
 
-    kept = sorted(frames[0].decode() for frames in history.replay("recommendation/", 0)[0])
+    events, _ = history.replay("recommendation/", 0, limit=100)
+    kept = sorted(frames[0].decode() for frames in events)
 
     assert kept == ["recommendation/a/", "recommendation/c/"]
     assert history.evicted_topics == 1

@@ -48,7 +48,9 @@ class ReplayEnd(Control, frozen=True, kw_only=True, tag="replay_end.v1"):
     """Closes the answer to a replay request."""
 
     events: Annotated[int, Meta(ge=0, description="how many were sent")]
-    complete: Annotated[bool, Meta(description="false: older ones were asked for and are gone")]
+    complete: Annotated[
+        bool, Meta(description="false: older ones that were asked for are gone, or too many")
+    ]
 
 
 CONTROL_TYPES: tuple[type[Control], ...] = (

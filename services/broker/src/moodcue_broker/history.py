@@ -1,30 +1,40 @@
 """What the broker remembers of events: the last value and a bounded history per topic."""
 
+import heapq
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
 from moodcue.topics import HISTORY_FAMILIES, LAST_VALUE_FAMILIES, family_of
 
 Frames = Sequence[bytes]
 
 
+class _Kept(NamedTuple):
+    """An event: its place among all that arrived, its sequence number, its parts on the wire."""
+
+    arrival: int
+    seq: int
+    frames: Frames
+
+
 @dataclass
 class _Topic:
-    """The kept events of one topic by id, oldest first, as (sequence number, frames)."""
+    """The kept events of one topic by id, oldest first."""
 
-    events: OrderedDict[str, tuple[int, Frames]] = field(default_factory=OrderedDict)
+    events: OrderedDict[str, _Kept] = field(default_factory=OrderedDict)
     evicted: bool = False
 
-    def after(self, seq: int) -> tuple[list[Frames], bool]:
+    def after(self, seq: int) -> tuple[list[_Kept], bool]:
         kept = list(self.events.values())
-        everything = [frames for _, frames in kept]
         if seq == 0:
-            return everything, not self.evicted
+            return kept, not self.evicted
         for position in range(len(kept) - 1, -1, -1):
-            if kept[position][0] == seq:
-                return everything[position + 1 :], True
-        return everything, bool(kept) and kept[0][0] == seq + 1
+            if kept[position].seq == seq:
+                return kept[position + 1 :], True
+        return kept, bool(kept) and kept[0].seq == seq + 1
 
 
 class EventHistory:
@@ -39,6 +49,7 @@ class EventHistory:
         self._history_events = history_events
         self._max_topics = max_topics
         self._topics: OrderedDict[str, _Topic] = OrderedDict()
+        self._arrived = 0
         self.evicted_topics = 0
 
     def __len__(self) -> int:
@@ -59,7 +70,8 @@ class EventHistory:
         limit = self._history_events if family in HISTORY_FAMILIES else 1
         kept = self._topics.setdefault(topic, _Topic())
         self._topics.move_to_end(topic)
-        kept.events.setdefault(event_id, (seq, frames))
+        self._arrived += 1
+        kept.events.setdefault(event_id, _Kept(self._arrived, seq, frames))
         while len(kept.events) > limit:
             kept.events.popitem(last=False)
             kept.evicted = True
@@ -71,23 +83,28 @@ class EventHistory:
         """Yield the newest event of every topic that begins with a prefix and has a last value."""
         for topic, kept in self._topics.items():
             if topic.startswith(prefix) and family_of(topic) in LAST_VALUE_FAMILIES:
-                yield next(reversed(kept.events.values()))[1]
+                yield next(reversed(kept.events.values())).frames
 
-    def replay(self, prefix: str, after_seq: int) -> tuple[list[Frames], bool]:
+    def replay(self, prefix: str, after_seq: int, *, limit: int) -> tuple[list[Frames], bool]:
         """Return the kept events of the topics that begin with a prefix, in order of arrival.
 
         Args:
             prefix: beginning of the topics.
             after_seq: per topic, only what came after this number, if it is kept; else all.
+            limit: the most events that are returned, the newest ones.
 
         Returns:
-            The events as frames, and whether nothing asked for had fallen out.
+            The events as frames, and whether nothing asked for had fallen out or is beyond the
+            limit.
         """
-        events: list[Frames] = []
-        complete = True
-        for topic, kept in self._topics.items():
-            if topic.startswith(prefix) and family_of(topic) in HISTORY_FAMILIES:
-                found, all_there = kept.after(after_seq)
-                events += found
-                complete = complete and all_there
-        return events, complete
+        found = [
+            kept.after(after_seq)
+            for topic, kept in self._topics.items()
+            if topic.startswith(prefix) and family_of(topic) in HISTORY_FAMILIES
+        ]
+        newest_first = heapq.merge(
+            *(reversed(events) for events, _ in found), key=lambda kept: kept.arrival, reverse=True
+        )
+        frames = [kept.frames for kept in islice(newest_first, limit)][::-1]
+        complete = all(all_there for _, all_there in found)
+        return frames, complete and sum(len(events) for events, _ in found) <= limit

@@ -12,6 +12,7 @@ from moodcue.control import ReplayEnd, ReplayRequest, WorkerBye, WorkerPing, Wor
 from moodcue.errors import ProtocolError
 from moodcue.events import Event, Frame
 from moodcue.lifecycle import Heartbeat, Running
+from moodcue.replay import REPLAY_HWM
 from moodcue.topics import Family, family_of
 from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
 from moodcue_broker.history import EventHistory, Frames
@@ -21,6 +22,8 @@ from moodcue_broker.sockets import BrokerSockets
 _POLL_MS = 100
 _BATCH = 200
 _SUBSCRIBE = b"\x01"[0]
+_MAX_REPLAY_EVENTS = REPLAY_HWM - 1
+"""With the message that ends it, a whole reply fits into the queue to the one who asked."""
 
 _log = structlog.get_logger(__name__)
 
@@ -189,7 +192,9 @@ class Broker:
         request = decode_control(payload)
         if not isinstance(request, ReplayRequest):
             raise ProtocolError(f"a replay was asked for with {type(request).__name__}")
-        events, complete = self._history.replay(request.topic, request.after_seq)
+        events, complete = self._history.replay(
+            request.topic, request.after_seq, limit=_MAX_REPLAY_EVENTS
+        )
         end = ReplayEnd(events=len(events), complete=complete)
         try:
             for event in [*events, [encode(end)]]:

@@ -1,0 +1,95 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import pytest
+import zmq
+from shared_events import recommendation
+
+from moodcue.bus import BusAddress, Port, Publisher, Subscriber
+from moodcue.codec import Message, encode
+from moodcue.control import ReplayEnd, WorkerPing
+from moodcue.errors import ProtocolError
+from moodcue.link import Link
+from moodcue.replay import replay
+
+Context = zmq.Context[zmq.Socket[bytes]]
+TOPIC = "recommendation/kitchen/"
+END = [encode(ReplayEnd(events=2, complete=True))]
+
+
+class Eventually(Protocol):
+    def __call__(self, condition: object, what: str) -> None: ...
+
+
+@pytest.fixture
+def publisher(context: Context, address: BusAddress) -> Iterator[Publisher]:
+    with Publisher(context, address, source="recommender/test") as made:
+        yield made
+
+
+def answered_with(
+    context: Context, address: BusAddress, *answer: list[bytes]
+) -> tuple[list[Message], bool]:
+    """What `replay` makes of an answer."""
+    router = context.socket(zmq.ROUTER)
+    router.bind(address.endpoint(Port.REPLAY))
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(replay, context, address, topic=TOPIC, timeout_seconds=10)
+        identity, _ = router.recv_multipart()
+        for frames in answer:
+            router.send_multipart([identity, *frames])
+        return asked.result()
+
+
+def test_a_kept_message_that_cannot_be_read_costs_a_replay_itself_alone(
+    context: Context, address: BusAddress, publisher: Publisher
+) -> None:
+    first, second = recommendation(publisher), recommendation(publisher)
+    of_a_later_version = [TOPIC.encode(), b"\x81\xa4type\xb2recommendation.v99"]
+
+    messages, complete = answered_with(
+        context,
+        address,
+        [TOPIC.encode(), encode(first)],
+        of_a_later_version,
+        [TOPIC.encode(), encode(second)],
+        END,
+    )
+
+    assert [message.event for message in messages] == [first, second]
+    assert not complete
+
+
+def test_a_replay_that_ends_otherwise_is_refused(context: Context, address: BusAddress) -> None:
+    with pytest.raises(ProtocolError, match="not WorkerPing"):
+        answered_with(context, address, [encode(WorkerPing(worker="fer/1"))])
+
+
+def test_a_link_follows_the_broker_as_it_comes_goes_and_returns(
+    context: Context, address: BusAddress, eventually: Eventually
+) -> None:
+    def broker() -> zmq.Socket[bytes]:
+        socket = context.socket(zmq.XPUB)
+        socket.bind(address.endpoint(Port.EVENTS_OUT))
+        return socket
+
+    with (
+        Subscriber(context, address, topics=[TOPIC]) as subscriber,
+        Link(subscriber.socket) as link,
+    ):
+        assert not link.update()
+        assert link.problem()
+
+        first = broker()
+        eventually(link.update, "connected")
+        assert link.problem() is None
+        assert not link.update(), "told once"
+
+        first.close(linger=0)
+        eventually(lambda: link.update() or link.problem(), "disconnected")
+        assert link.problem()
+
+        broker()
+        eventually(link.update, "connected anew")
+        assert link.problem() is None
