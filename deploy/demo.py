@@ -115,12 +115,11 @@ def check_ports(bus_port: int, page_port: int) -> None:
 
 
 def make_environment(options: argparse.Namespace) -> dict[str, str]:
-    """Return the environment of all services; what the caller has set already wins."""
-    music = STATE / "music" if options.music is None else options.music.expanduser()
-    if options.music is not None and not music.is_dir():
-        raise DemoError(f"MUSIC={options.music}: no such folder; give a folder of music")
-    digest = hashlib.sha256(str(music.resolve()).encode()).hexdigest()[:12]
-    index = STATE / ("index" if options.music is None else f"index-{digest}")
+    """Return the environment of all services; what the caller has set already wins.
+
+    Raises:
+        DemoError: if the folder of music is not there.
+    """
     camera = options.camera
     if "://" not in camera and Path(camera).expanduser().exists():
         camera = str(Path(camera).expanduser().resolve())
@@ -129,13 +128,19 @@ def make_environment(options: argparse.Namespace) -> dict[str, str]:
         "MOODCUE_CAMERA_SOURCE": camera,
         "MOODCUE_CAMERA_LOOP": "true",
         "MOODCUE_GATEWAY_PORT": str(options.port),
-        "MOODCUE_GATEWAY_INDEX_DIR": str(index),
-        "MOODCUE_MER_INDEXER_MUSIC_DIR": str(music),
-        "MOODCUE_MER_INDEXER_INDEX_DIR": str(index),
-        "MOODCUE_MER_INDEXER_COMPOSE_IF_EMPTY": str(options.music is None).lower(),
-        "MOODCUE_RECOMMENDER_INDEX_DIR": str(index),
+        "MOODCUE_MER_INDEXER_COMPOSE_DIR": str(STATE / "music"),
         "MOODCUE_RECOMMENDER_STATE_DIR": str(STATE / "recommender"),
     }
+    index = STATE / "index"
+    if options.music is not None:
+        music = options.music.expanduser().resolve()
+        if not music.is_dir():
+            raise DemoError(f"MUSIC={options.music}: no such folder; give a folder of music")
+        index = STATE / f"index-{hashlib.sha256(str(music).encode()).hexdigest()[:12]}"
+        ours["MOODCUE_MER_INDEXER_MUSIC_DIR"] = str(music)
+        ours["MOODCUE_MER_INDEXER_COMPOSE_IF_EMPTY"] = "false"
+    for service in ("GATEWAY", "MER_INDEXER", "RECOMMENDER"):
+        ours[f"MOODCUE_{service}_INDEX_DIR"] = str(index)
     return {**ours, **os.environ}
 
 

@@ -198,7 +198,7 @@ def test_run_completes_an_interrupted_demo_library_and_indexes_it(
     del nobody_listens
     music, index = tmp_path / "music", tmp_path / "index"
     for name, value in {
-        "MUSIC_DIR": str(music),
+        "COMPOSE_DIR": str(music),
         "INDEX_DIR": str(index),
         "COMPOSE_PIECES": "4",
         "WORKERS": "1",
@@ -233,6 +233,38 @@ def test_run_leaves_a_music_folder_with_other_music_alone(
 
     assert [path.name for path in music.iterdir()] == ["mine.flac"]
     assert results(capsys)[0]["songs"] == 1
+
+
+def test_run_never_writes_into_the_listeners_folder(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    nobody_listens: None,
+) -> None:
+    del nobody_listens
+    music, composed = tmp_path / "music", tmp_path / "composed"
+    music.mkdir()
+    for name, value in {
+        "MUSIC_DIR": str(music),
+        "COMPOSE_DIR": str(composed),
+        "INDEX_DIR": str(tmp_path / "index"),
+        "COMPOSE_PIECES": "4",
+        "COMPOSE_IF_EMPTY": "false",
+        "WORKERS": "1",
+    }.items():
+        monkeypatch.setenv(f"MOODCUE_MER_INDEXER_{name}", value)
+
+    assert main(["run"]) == 1
+    assert str(music) in capsys.readouterr().err
+
+    monkeypatch.setenv("MOODCUE_MER_INDEXER_COMPOSE_IF_EMPTY", "true")
+    composed.mkdir()
+    for piece in plan_library(pieces=4, seed=1):
+        write_audio(composed / piece.file_name, sound=tone(seconds=2))
+    assert main(["run"]) == 0
+
+    assert list(music.iterdir()) == []
+    assert results(capsys)[0]["songs"] == 4
 
 
 def test_an_unknown_setting_is_refused_with_the_known_one(

@@ -21,17 +21,15 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: IndexerSettings) -> dict[str, Any]:
-    """Do the service's job once: compose if the folder is empty, build, publish, announce.
+    """Do the service's job once: compose if there is no music, build, publish, announce.
 
     Raises:
         MoodcueError: Any part cannot do its work; the text names the remedy.
     """
     configure_logging(service="mer-indexer", instance=settings.instance, level=settings.log_level)
     log.info("service.started", **settings.masked())
-    if settings.compose_if_empty:
-        _compose_if_empty(settings)
     return build_and_announce(
-        settings.music_dir,
+        _music_folder(settings),
         index=settings.index_dir,
         model_folder=settings.model_dir or shipped_model_folder(),
         workers=settings.workers,
@@ -67,16 +65,26 @@ def build_and_announce(
     }
 
 
-def _compose_if_empty(settings: IndexerSettings) -> None:
-    """Compose unless there is music that is not ours; an interrupted library is completed."""
-    planned = plan_library(pieces=settings.compose_pieces, seed=settings.compose_seed)
-    ours = {piece.file_name for piece in planned}
+def _music_folder(settings: IndexerSettings) -> Path:
+    """Return the listener's folder, or where the composed library is if that holds no music."""
     music = settings.music_dir
-    there = {file.relative for file in scan_library(music)} if music.is_dir() else set()
-    if there - ours or there == ours:
+    if music is not None:
+        if not settings.compose_if_empty or any(scan_library(music)):
+            return music
+        log.warning("music.missing", folder=str(music), instead=str(settings.compose_dir))
+    _compose(settings)
+    return settings.compose_dir
+
+
+def _compose(settings: IndexerSettings) -> None:
+    """Compose what is missing of the library."""
+    planned = plan_library(pieces=settings.compose_pieces, seed=settings.compose_seed)
+    folder = settings.compose_dir
+    there = {file.relative for file in scan_library(folder)} if folder.is_dir() else set()
+    if there >= {piece.file_name for piece in planned}:
         return
     composed = compose_library(
-        music,
+        folder,
         pieces=settings.compose_pieces,
         seed=settings.compose_seed,
         workers=settings.workers,

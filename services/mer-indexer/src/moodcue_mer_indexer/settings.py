@@ -23,13 +23,18 @@ class IndexerSettings(ServiceSettings):
         protected_namespaces=(),
     )
 
-    music_dir: Path = Field(Path(".moodcue/music"), description="folder of the music library")
+    music_dir: Path | None = Field(
+        None, description="folder of the music library, only read; none: the composed one"
+    )
     index_dir: Path = Field(Path(".moodcue/index"), description="folder of the published index")
     model_dir: Path | None = Field(
         None, description="folder of the model; none: the one that comes with the package"
     )
     compose_if_empty: bool = Field(
-        default=True, description="compose the demo library into an empty music folder"
+        default=True, description="take the composed library when the music folder has no music"
+    )
+    compose_dir: Path = Field(
+        Path(".moodcue/music"), description="folder that the composed library is written to"
     )
     compose_pieces: int = Field(
         36, ge=4, le=196, description="number of pieces of the demo library"
