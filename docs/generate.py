@@ -1,16 +1,18 @@
-"""Writes what the documents say about the types: `python docs/generate.py`.
+"""Writes what the documents say about types and settings: `python docs/generate.py`.
 
-The tables of events in `protocol.md` stand between two marks; `--check` fails if they are not
-what this would write.
+The tables of events in `protocol.md` and those of settings in the READMEs stand between two marks;
+`--check` fails if they are not what this would write.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from settings_tables import README_SETTINGS, settings_table
 
 from moodcue.control import CONTROL_TYPES
 from moodcue.events import (
@@ -25,9 +27,9 @@ from moodcue.events import (
     TrackEmotion,
 )
 
-PROTOCOL = Path(__file__).resolve().parent / "protocol.md"
+REPOSITORY = Path(__file__).resolve().parents[1]
 WORDS = (FrameStatus, FaceProblem, HoldReason, ServiceState)
-BEGIN, END = "<!-- generated: types -->", "<!-- /generated -->"
+END = "<!-- /generated -->"
 
 
 def type_tables() -> str:
@@ -100,11 +102,25 @@ def _meaning(field: dict[str, Any]) -> str:
     return "; ".join(text for text in texts if text)
 
 
-def with_tables(document: str) -> str:
-    """Return the document with the tables renewed."""
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{type_tables()}\n{END}{after}"
+def with_table(document: str, *, subject: str, table: str) -> str:
+    """Return a document with the part between the marks of a subject renewed.
+
+    Raises:
+        ValueError: if the marks are not there.
+    """
+    begin = f"<!-- generated: {subject} -->"
+    before, found, rest = document.partition(begin)
+    _, closed, after = rest.partition(END)
+    if not found or not closed:
+        raise ValueError(f"the marks {begin} and {END} are missing")
+    return f"{before}{begin}\n\n{table}\n{END}{after}"
+
+
+def documents() -> Iterator[tuple[str, str, str]]:
+    """Yield path in the repository, subject and table of every generated part."""
+    yield "docs/protocol.md", "types", type_tables()
+    for path, kind in README_SETTINGS.items():
+        yield path, "settings", settings_table(kind)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,13 +128,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     options = parser.parse_args(arguments)
-    document = PROTOCOL.read_text()
-    renewed = with_tables(document)
-    if options.check and renewed != document:
-        print(f"{PROTOCOL.name} is not up to date; run: make docs", file=sys.stderr)
+    stale = []
+    for path, subject, table in documents():
+        file = REPOSITORY / path
+        document = file.read_text(encoding="utf-8")
+        renewed = with_table(document, subject=subject, table=table)
+        if renewed != document:
+            stale.append(path)
+            if not options.check:
+                file.write_text(renewed, encoding="utf-8")
+    if options.check and stale:
+        print(f"not up to date: {', '.join(stale)}; run: make docs", file=sys.stderr)
         return 1
-    if not options.check:
-        PROTOCOL.write_text(renewed)
     return 0
 
 

@@ -7,11 +7,13 @@ import msgpack
 import msgspec
 import pytest
 from samples import SAMPLES
+from settings_tables import settings_table
 
 from moodcue.codec import decode_control, decode_event, encode, from_frames, to_frames
 from moodcue.control import Control
 from moodcue.errors import ProtocolError
 from moodcue.events import Event
+from moodcue.settings import ServiceSettings
 from moodcue.taxonomy import EMOTIONS
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
@@ -118,8 +120,39 @@ def test_messages_of_another_shape_are_refused(frames: list[bytes]) -> None:
         from_frames(frames)
 
 
-def test_the_tables_of_the_protocol_document_are_those_of_the_types() -> None:
+def test_the_generated_tables_of_the_documents_are_those_of_types_and_settings() -> None:
     assert generate.main(["--check"]) == 0
+
+
+def test_a_table_that_is_out_of_date_is_named_and_renewed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before <!-- generated: settings --> old <!-- /generated --> after")
+    monkeypatch.setattr(generate, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(generate, "documents", lambda: [("README.md", "settings", "new")])
+
+    assert generate.main(["--check"]) == 1
+    assert "README.md; run: make docs" in capsys.readouterr().err
+    assert generate.main([]) == generate.main(["--check"]) == 0
+    assert readme.read_text().split() == (
+        [
+            "before",
+            "<!--",
+            "generated:",
+            "settings",
+            "-->",
+            "new",
+            "<!--",
+            "/generated",
+            "-->",
+            "after",
+        ]
+    )
+
+
+def test_the_default_of_a_setting_that_the_machine_decides_is_said_in_words() -> None:
+    assert "| `MOODCUE_INSTANCE` | host name |" in settings_table(ServiceSettings)
 
 
 def test_the_protocol_document_gives_the_order_of_the_emotions() -> None:

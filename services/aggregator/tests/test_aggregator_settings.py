@@ -1,41 +1,14 @@
-import re
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from moodcue.codec import Message
 from moodcue.errors import ProtocolError, SettingsError
 from moodcue.events import EmotionWindow, Event, Face, FaceEmotion, FrameStatus
-from moodcue.settings import load_settings, variable_names
+from moodcue.settings import load_settings
 from moodcue_aggregator.checks import check_face_emotion, check_past_window
 from moodcue_aggregator.settings import AggregatorSettings
 
-README = Path(__file__).resolve().parents[1] / "README.md"
 PREFIX = "MOODCUE_AGGREGATOR_"
-
-
-def documented() -> dict[str, tuple[str, str]]:
-    """Variable to default and allowed range, from the README's table."""
-    row = re.compile(rf"\| `({PREFIX}\w+)` \| ([^|]*) \| ([^|]*) \|")
-    return {name: (default, bounds) for name, default, bounds in row.findall(README.read_text())}
-
-
-def actual() -> dict[str, tuple[str, str]]:
-    rows = {}
-    for field_name, field in AggregatorSettings.model_fields.items():
-        name = f"{PREFIX}{field_name}".upper()
-        if name in variable_names(AggregatorSettings):
-            low, high = (
-                next(getattr(m, kind) for m in field.metadata if hasattr(m, kind))
-                for kind in ("ge", "le")
-            )
-            rows[name] = (f"{field.default:g}", f"{low:g} to {high:g}")
-    return rows
-
-
-def test_the_readme_lists_every_setting_with_its_default_and_bounds() -> None:
-    assert documented() == actual()
 
 
 def test_seconds_become_nanoseconds_and_thresholds_reach_the_rules() -> None:

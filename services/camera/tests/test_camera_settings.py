@@ -1,12 +1,8 @@
-from pathlib import Path
-
 import pytest
 
 from moodcue.errors import SettingsError
-from moodcue.settings import load_settings, variable_names
+from moodcue.settings import load_settings
 from moodcue_camera.settings import CameraSettings
-
-README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> CameraSettings:
@@ -46,16 +42,3 @@ def test_a_password_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, SOURCE="rtsp://me:secret@kitchen.lan/stream")
     assert settings.masked()["source"] == "rtsp://***@kitchen.lan/stream"
     assert "secret" not in str(settings.masked())
-
-
-def test_the_readme_explains_every_setting_and_its_default() -> None:
-    text = README.read_text(encoding="utf-8")
-    own = [name for name in variable_names(CameraSettings) if name.startswith("MOODCUE_CAMERA_")]
-    fields = {
-        f"MOODCUE_CAMERA_{name}".upper(): field
-        for name, field in CameraSettings.model_fields.items()
-    }
-    for name in own:
-        default = fields[name].default
-        shown = str(default).lower() if isinstance(default, bool) else str(default)
-        assert f"| `{name}` | `{shown}` | {fields[name].description} |" in text

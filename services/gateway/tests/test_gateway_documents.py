@@ -5,7 +5,6 @@ import pytest
 from pydantic import BaseModel
 
 from moodcue.events import EmotionWindow, Recommendation, SongMatch, TrackEmotion
-from moodcue.settings import variable_names
 from moodcue_gateway.cli import main
 from moodcue_gateway.schemas import (
     RecommendationModel,
@@ -13,7 +12,6 @@ from moodcue_gateway.schemas import (
     TrackModel,
     WindowModel,
 )
-from moodcue_gateway.settings import PREFIX, GatewaySettings
 
 SERVICE = Path(__file__).resolve().parents[1]
 SNAPSHOT = SERVICE / "openapi.json"
@@ -54,19 +52,3 @@ def test_the_http_models_have_all_fields_of_the_events(
     model: type[BaseModel], struct: type[msgspec.Struct]
 ) -> None:
     assert set(model.model_fields) - {"type"} == set(struct.__struct_fields__)
-
-
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    rows = {
-        cells[1].strip(" `"): cells[2].strip(" `")
-        for line in (SERVICE / "README.md").read_text().splitlines()
-        if len(cells := line.split("|")) == 5 and "MOODCUE_" in cells[1]
-    }
-    own = {name for name in variable_names(GatewaySettings) if name.startswith(PREFIX)}
-
-    assert set(rows) == own
-    for name, field in GatewaySettings.model_fields.items():
-        variable = f"{PREFIX}{name}".upper()
-        if variable in own:
-            default = "" if field.default is None else str(field.default)
-            assert rows[variable] == default, variable

@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from moodcue.events import HoldReason, Recommendation
-from moodcue.settings import variable_names
 from moodcue_recommender.cli import main
 from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.moods import known_words
 from moodcue_recommender.sample_library import random_songs, write_library
-from moodcue_recommender.settings import RecommenderSettings
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -149,14 +147,6 @@ def test_the_bench_prints_its_figures_and_nothing_else() -> None:
     figures = json.loads(done.stdout)
     assert (figures["songs"], figures["windows"]) == (50, 9)
     assert 0 < figures["p50_ms"] <= figures["p99_ms"]
-
-
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    own = [name for name in variable_names(RecommenderSettings) if "_RECOMMENDER_" in name]
-    for variable in own:
-        field = RecommenderSettings.model_fields[variable.rpartition("_RECOMMENDER_")[2].lower()]
-        assert f"| `{variable}` | `{field.default}` | {field.description} |" in README
-    assert set(re.findall(r"MOODCUE_RECOMMENDER_[A-Z_]+", README)) == set(own)
 
 
 def test_the_readme_names_every_mood_word() -> None:

@@ -7,13 +7,11 @@ from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
 
-PREFIX = "MOODCUE_GATEWAY_"
-
 
 class GatewaySettings(ServiceSettings):
     """What the gateway can be told."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
+    model_config = SettingsConfigDict(env_prefix="MOODCUE_GATEWAY_")
 
     host: str = Field(
         "127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 for all"

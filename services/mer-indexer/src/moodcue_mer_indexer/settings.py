@@ -11,17 +11,15 @@ from moodcue.settings import ServiceSettings
 __all__ = ["IndexerSettings"]
 
 
+def number_of_cores() -> int:
+    """Return how many cores this machine has."""
+    return os.cpu_count() or 1
+
+
 class IndexerSettings(ServiceSettings):
     """What the indexer can be told; variables begin with `MOODCUE_MER_INDEXER_`."""
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        populate_by_name=True,
-        env_ignore_empty=True,
-        env_prefix="MOODCUE_MER_INDEXER_",
-        protected_namespaces=(),
-    )
+    model_config = SettingsConfigDict(env_prefix="MOODCUE_MER_INDEXER_")
 
     music_dir: Path | None = Field(
         None, description="folder of the music library, only read; none: the composed one"
@@ -43,7 +41,7 @@ class IndexerSettings(ServiceSettings):
         1, ge=0, le=2**31, description="another seed gives another demo library"
     )
     workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
+        default_factory=number_of_cores,
         ge=1,
         le=256,
         description="processes that analyse or compose; each uses one core",

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from moodcue.settings import PREFIX, ServiceSettings
+from moodcue.settings import ServiceSettings
 
 MAX_SONGS = 50
 """The most songs that one answer holds, as the contract bounds a request."""
@@ -14,7 +14,7 @@ MAX_SONGS = 50
 class RecommenderSettings(ServiceSettings):
     """What the recommender can be told, besides what every service can."""
 
-    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}RECOMMENDER_")
+    model_config = SettingsConfigDict(env_prefix="MOODCUE_RECOMMENDER_")
 
     index_dir: Path = Field(
         Path(".moodcue/index"), description="folder of the published library index"
