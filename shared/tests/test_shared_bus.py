@@ -6,7 +6,7 @@ import pytest
 import zmq
 from shared_events import recommendation
 
-from moodcue.bus import BusAddress, Port, Publisher, Subscriber
+from moodcue.bus import MAX_NUMBERED_TOPICS, BusAddress, Port, Publisher, Subscriber
 from moodcue.codec import Message, encode
 from moodcue.control import ReplayEnd, WorkerPing
 from moodcue.errors import ProtocolError
@@ -64,6 +64,15 @@ def test_a_kept_message_that_cannot_be_read_costs_a_replay_itself_alone(
 def test_a_replay_that_ends_otherwise_is_refused(context: Context, address: BusAddress) -> None:
     with pytest.raises(ProtocolError, match="not WorkerPing"):
         answered_with(context, address, [encode(WorkerPing(worker="fer/1"))])
+
+
+def test_numbers_of_invented_topics_are_forgotten_and_never_fall_back(publisher: Publisher) -> None:
+    assert [publisher.next_seq("request/kitchen/") for _ in range(3)] == [1, 2, 3]
+    for number in range(MAX_NUMBERED_TOPICS):
+        assert publisher.next_seq(f"request/{number}/") == 1
+
+    assert publisher.next_seq("request/kitchen/") == 4
+    assert publisher.next_seq("request/new/") > 3
 
 
 def test_a_link_follows_the_broker_as_it_comes_goes_and_returns(
