@@ -32,7 +32,7 @@ from moodcue.taxonomy import vector_from_mapping
 from moodcue_recommender.answerer import Answerer
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
-from moodcue_recommender.metrics import create_metrics
+from moodcue_recommender.metrics import RecommenderMetrics
 from moodcue_recommender.sample_library import random_songs, write_library
 from moodcue_recommender.service import Parts, RecommenderService
 
@@ -379,7 +379,7 @@ def service(
                     index=index, log=log, next_seq=publisher.next_seq, songs=5, repeat_memory=20
                 ),
                 publisher=publisher,
-                metrics=create_metrics(registry, index),
+                metrics=RecommenderMetrics(registry, index),
                 republish=100,
                 catch_up_seconds=300,
             )

@@ -1,7 +1,7 @@
 """Sockets of the bus with their options: where the broker is, how to publish, how to receive."""
 
 import time
-from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -22,6 +22,7 @@ FRAME_HWM = 2
 MAX_EVENT_BYTES = 1 << 20
 MAX_FRAME_BYTES = 16 << 20
 LINGER_MS = 500
+MAX_NUMBERED_TOPICS = 10_000
 HEARTBEAT_INTERVAL_MS = 1000
 HEARTBEAT_TIMEOUT_MS = 3000
 
@@ -107,7 +108,8 @@ class Publisher:
         self._socket.xpub_nodrop = True
         protect_client(self._socket, address.keys)
         self._socket.connect(address.endpoint(port))
-        self._last_seq: dict[str, int] = defaultdict(int)
+        self._last_seq: OrderedDict[str, int] = OrderedDict()
+        self._highest_forgotten = 0
         self._subscribed = False
         self.source = source
         self.dropped = 0
@@ -127,13 +129,25 @@ class Publisher:
         return self._subscribed
 
     def next_seq(self, topic: str) -> int:
-        """Take the next number of a topic; the caller puts it into the event."""
-        self._last_seq[topic] += 1
-        return self._last_seq[topic]
+        """Take the next number of a topic; the caller puts it into the event.
+
+        Of topics beyond `MAX_NUMBERED_TOPICS`, the one used longest ago is forgotten. Should it
+        come again, its numbers go on above all forgotten ones: a gap, but never an old number.
+        """
+        number = self._last_seq.get(topic, self._highest_forgotten) + 1
+        self._set_last(topic, number)
+        return number
 
     def restore_seq(self, topic: str, last: int) -> None:
         """Go on after the last number that an earlier life of this source has used."""
-        self._last_seq[topic] = max(self._last_seq[topic], last)
+        self._set_last(topic, max(self._last_seq.get(topic, 0), last))
+
+    def _set_last(self, topic: str, number: int) -> None:
+        self._last_seq[topic] = number
+        self._last_seq.move_to_end(topic)
+        if len(self._last_seq) > MAX_NUMBERED_TOPICS:
+            _, forgotten = self._last_seq.popitem(last=False)
+            self._highest_forgotten = max(self._highest_forgotten, forgotten)
 
     def send(self, topic: str, event: Event, body: bytes = b"") -> bool:
         """Send an event; False (and counted) if the queue to the broker is full."""

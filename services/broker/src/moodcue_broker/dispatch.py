@@ -80,6 +80,11 @@ class Dispatcher:
         self._seen_by: dict[str, bytes] = {}
         self.dropped: Counter[tuple[str, DropReason]] = Counter()
 
+    def take_drops(self) -> Counter[tuple[str, DropReason]]:
+        """Return how many frames of which cameras were dropped why, since the last call."""
+        drops, self.dropped = self.dropped, Counter()
+        return drops
+
     @property
     def workers(self) -> int:
         """How many workers are alive."""

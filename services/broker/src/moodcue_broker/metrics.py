@@ -2,11 +2,17 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from moodcue.labels import RecentLabels
+
+_MAX_WORKERS = 100
+
 
 class BrokerMetrics:
     """All metrics of the broker, on an injected registry."""
 
     __slots__ = (
+        "_cameras",
+        "_workers",
         "events_forwarded",
         "events_rejected",
         "frame_wait",
@@ -54,3 +60,28 @@ class BrokerMetrics:
             "moodcue_workers_lost_total", "Workers that fell silent", registry=registry
         )
         self.replays = Counter("moodcue_replays_total", "Replays answered", registry=registry)
+        self._cameras = RecentLabels(
+            "camera",
+            metrics=[
+                self.frames_received,
+                self.frames_dispatched,
+                self.frames_dropped,
+                self.frame_wait,
+            ],
+        )
+        # A worker has another name after each start.
+        self._workers = RecentLabels("worker", metrics=[self.frames_dispatched], limit=_MAX_WORKERS)
+
+    def received(self, camera: str) -> None:
+        """Count a frame of a camera."""
+        self.frames_received.labels(self._cameras.use(camera)).inc()
+
+    def dispatched(self, camera: str, *, worker: str, waited_seconds: float) -> None:
+        """Count a frame that a worker was given."""
+        name = self._cameras.use(camera)
+        self.frames_dispatched.labels(name, self._workers.use(worker)).inc()
+        self.frame_wait.labels(name).observe(waited_seconds)
+
+    def dropped(self, camera: str, *, reason: str, count: int) -> None:
+        """Count frames that were not inferred."""
+        self.frames_dropped.labels(self._cameras.use(camera), reason).inc(count)

@@ -14,7 +14,7 @@ from moodcue.events import Event, Frame
 from moodcue.lifecycle import Heartbeat, Running
 from moodcue.replay import REPLAY_HWM
 from moodcue.topics import Family, family_of
-from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
+from moodcue_broker.dispatch import Assignment, Dispatcher, WaitingFrame
 from moodcue_broker.history import EventHistory, Frames
 from moodcue_broker.metrics import BrokerMetrics
 from moodcue_broker.sockets import BrokerSockets
@@ -59,7 +59,6 @@ class Broker:
         self._history = history
         self._dispatcher = dispatcher
         self._metrics = metrics
-        self._counted_drops: Counter[tuple[str, DropReason]] = Counter()
         self._totals: Counter[str] = Counter()
         self._own_last: Frames = [b"status/"]
         self._handlers: dict[zmq.Socket[bytes], Callable[[list[bytes]], None]] = {
@@ -140,7 +139,7 @@ class Broker:
         event = message.event
         if not isinstance(event, Frame) or not message.body:
             raise ProtocolError(f"{message.topic} brought no frame with a picture")
-        self._metrics.frames_received.labels(event.camera).inc()
+        self._metrics.received(event.camera)
         self._totals["frames_received"] += 1
         self._dispatcher.offer(WaitingFrame(event.camera, event.id, time.monotonic(), frames))
         self._hand_out()
@@ -168,9 +167,11 @@ class Broker:
     def _hand_out(self) -> None:
         while assignment := self._dispatcher.next_assignment(now=time.monotonic()):
             if self._deliver(assignment):
-                camera, worker = assignment.frame.camera, assignment.worker.name
-                self._metrics.frames_dispatched.labels(camera, worker).inc()
-                self._metrics.frame_wait.labels(camera).observe(assignment.waited_seconds)
+                self._metrics.dispatched(
+                    assignment.frame.camera,
+                    worker=assignment.worker.name,
+                    waited_seconds=assignment.waited_seconds,
+                )
                 self._totals["frames_dispatched"] += 1
             else:
                 self._dispatcher.return_undelivered(assignment)
@@ -209,21 +210,16 @@ class Broker:
     def _update_gauges(self) -> None:
         self._metrics.workers.set(self._dispatcher.workers)
         self._metrics.workers_free.set(self._dispatcher.free_workers)
-        for (camera, reason), total in self._dispatcher.dropped.items():
-            new = total - self._counted_drops[camera, reason]
-            if new:
-                self._metrics.frames_dropped.labels(camera, reason.value).inc(new)
-                self._counted_drops[camera, reason] = total
+        for (camera, reason), count in self._dispatcher.take_drops().items():
+            self._metrics.dropped(camera, reason=reason.value, count=count)
+            self._totals[f"frames_dropped_{reason.value}"] += count
+            self._totals["frames_dropped"] += count
 
     def counters(self) -> Mapping[str, float]:
         """Figures for the heartbeat."""
-        drops: Counter[str] = Counter()
-        for (_, reason), total in self._dispatcher.dropped.items():
-            drops[f"frames_dropped_{reason.value}"] += total
         return {
+            "frames_dropped": 0,
             **self._totals,
-            **drops,
-            "frames_dropped": drops.total(),
             "workers": self._dispatcher.workers,
             "workers_free": self._dispatcher.free_workers,
             "topics": len(self._history),

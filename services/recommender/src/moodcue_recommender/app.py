@@ -11,7 +11,7 @@ from moodcue.lifecycle import Heartbeat, running
 from moodcue_recommender.answerer import Answerer
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
-from moodcue_recommender.metrics import Metrics, create_metrics
+from moodcue_recommender.metrics import RecommenderMetrics
 from moodcue_recommender.service import Parts, RecommenderService
 from moodcue_recommender.settings import RecommenderSettings
 
@@ -30,7 +30,7 @@ def run(settings: RecommenderSettings) -> int:
     address = settings.bus_address()
     index = IndexFollower(settings.index_dir, poll_seconds=settings.index_poll_seconds)
     registry = CollectorRegistry()
-    metrics = create_metrics(registry, index)
+    metrics = RecommenderMetrics(registry, index)
     with ExitStack() as stack:
         log = stack.enter_context(
             RecommendationLog(settings.state_dir, source=name, keep=settings.keep_recommendations)
@@ -67,7 +67,7 @@ def _service(
     publisher: Publisher,
     log: RecommendationLog,
     index: IndexFollower,
-    metrics: Metrics,
+    metrics: RecommenderMetrics,
 ) -> RecommenderService:
     answerer = Answerer(
         index=index,

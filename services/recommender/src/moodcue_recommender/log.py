@@ -19,6 +19,7 @@ from moodcue.events import Recommendation
 FILE = "recommendations.sqlite"
 _LOCK = "recommender.lock"
 _VERSION = 1
+_LONE_FACTOR = 10
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE recommendations (
@@ -47,7 +48,8 @@ class RecommendationLog:
         folder: of the log; made if it is not there. One process at a time may use it.
         source: name of the source; the one that the log was begun with goes on.
         keep: how many recommendations are kept. Beyond that, only the newest one of every camera
-            stays, because it holds the camera's sequence number.
+            stays, because it holds the camera's sequence number; it goes too after ten times as
+            many, for anybody can invent names of cameras.
 
     Attributes:
         source: the name that every recommendation of this log carries.
@@ -95,10 +97,12 @@ class RecommendationLog:
                     encode(event),
                 ),
             )
+            number = cursor.lastrowid or 0
             self._database.execute(
                 "DELETE FROM recommendations AS old WHERE number <= ? AND EXISTS"
-                " (SELECT 1 FROM recommendations WHERE camera = old.camera AND seq > old.seq)",
-                ((cursor.lastrowid or 0) - self._keep,),
+                " (SELECT 1 FROM recommendations WHERE camera = old.camera AND seq > old.seq)"
+                " OR number <= ?",
+                (number - self._keep, number - _LONE_FACTOR * self._keep),
             )
 
     def has_answered(self, question: str) -> bool:

@@ -29,7 +29,7 @@ from moodcue_recommender.answerer import Answerer, topic_of
 from moodcue_recommender.answers import Question
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
-from moodcue_recommender.metrics import Metrics
+from moodcue_recommender.metrics import RecommenderMetrics
 
 _BROKER = "broker"
 _TOPICS = (
@@ -66,7 +66,7 @@ class Parts:
     log: RecommendationLog
     answerer: Answerer
     publisher: Publisher
-    metrics: Metrics
+    metrics: RecommenderMetrics
     republish: int
     catch_up_seconds: float
     clock: Clock = system_clock
@@ -171,7 +171,7 @@ class RecommenderService:
         self._totals["holds" if event.hold else "recommendations"] += 1
         self._parts.publisher.send(topic_of(event.camera), event)
         metrics.seconds.observe(time.perf_counter() - began)
-        metrics.recommendations.labels(event.camera, event.hold or "").inc()
+        metrics.answered(event)
         metrics.repeated.inc(made.repeated)
         metrics.unlogged.inc(self._parts.answerer.log_problem is not None)
         metrics.unsent.set(self._parts.publisher.dropped)
