@@ -1,4 +1,8 @@
 import io
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -57,3 +61,21 @@ def test_grey_sixteen_bit_alpha_and_cmyk_pictures_are_read_as_the_same_face() ->
 def test_fifty_megapixels_are_decoded() -> None:
     large = encoded(np.zeros((7100, 7100), dtype=np.uint8), ".png")
     assert decode_grey(large).shape == (7100, 7100)
+
+
+def test_a_small_file_that_claims_four_hundred_megapixels_is_refused(tmp_path: Path) -> None:
+    small = jpeg(astronaut())
+    size_at = small.index(b"\xff\xc0") + 5
+    (tmp_path / "bomb.jpg").write_bytes(
+        small[:size_at] + (20_000).to_bytes(2, "big") * 2 + small[size_at + 4 :]
+    )
+
+    # In a process of its own, because this one has loaded OpenCV before our package.
+    done = subprocess.run(
+        [sys.executable, "-m", "moodcue_fer", "predict", tmp_path / "bomb.jpg"],
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "CV_IO_MAX_IMAGE_PIXELS" in json.loads(done.stdout)["error"]

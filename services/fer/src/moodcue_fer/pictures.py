@@ -28,7 +28,8 @@ def decode_grey(data: bytes) -> npt.NDArray[np.uint8]:
         Grey pixels, uint8, shape (height, width); turned as its EXIF orientation says.
 
     Raises:
-        PictureError: The data is empty, cut off, no picture, or larger than OpenCV decodes.
+        PictureError: The data is empty, cut off, no picture, or of more than 67 million pixels
+            (set in the package's `__init__`, before OpenCV is loaded).
     """
     if not data:
         raise PictureError("the picture is empty (0 bytes)")
