@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import hypothesis
 import pytest
 import zmq
+from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Port
 from moodcue.errors import BusError
@@ -22,7 +22,12 @@ from moodcue.replay import replay
 
 REPOSITORY = Path(__file__).resolve().parent
 DEADLINE_SECONDS = 20.0
+PORTS_PER_TEST = len(Port) + 4
 Context = zmq.Context[zmq.Socket[bytes]]
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("moodcue", deadline=None)
+hypothesis.settings.load_profile("moodcue")
 
 
 @pytest.fixture(scope="session")
@@ -61,23 +66,39 @@ def context() -> Iterator[Context]:
     made.kept.clear()
 
 
-def _free_ports(count: int) -> int:
-    """Find a first port with `count - 1` free ones behind it."""
-    for first in range(20_000 + os.getpid() % 10_000, 60_000, count):
+def _port_blocks() -> Iterator[int]:
+    """Yield first ports, each once: no other worker of pytest-xdist has the same.
+
+    The kernel gives ports from 32768 on to whoever asks for any, so those are left to it.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    blocks = range(10_000 + PORTS_PER_TEST * worker, 32_000, PORTS_PER_TEST * workers)
+    # Another run of the tests on this machine begins elsewhere.
+    first = os.getpid() * 7 % len(blocks)
+    yield from [*blocks[first:], *blocks[:first]]
+
+
+_blocks = _port_blocks()
+
+
+def _free_ports() -> int:
+    """Return the first of `PORTS_PER_TEST` free ports that no test of this process has had."""
+    for first in _blocks:
         try:
-            for port in range(first, first + count):
+            for port in range(first, first + PORTS_PER_TEST):
                 with closing(socket.socket()) as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:
             continue
         return first
-    raise RuntimeError(f"no {count} consecutive free ports")
+    raise RuntimeError("all blocks of ports were used or are taken")
 
 
 @pytest.fixture
 def address() -> BusAddress:
-    """An address for a broker of this test's own."""
-    return BusAddress("127.0.0.1", _free_ports(len(Port)))
+    """An address for a broker of this test's own; a few ports behind the broker's are free too."""
+    return BusAddress("127.0.0.1", _free_ports())
 
 
 Eventually = Callable[[Callable[[], object], str], None]
@@ -105,16 +126,12 @@ class BrokerProcess:
     address: BusAddress
     context: Context
     environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    process: ServiceProcess | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         variables = {"MOODCUE_BUS_PORT": str(self.address.port), **self.environment}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "moodcue_broker", "run"],
-            env={**os.environ, **variables},
-            stderr=subprocess.DEVNULL,
-        )
+        self.process = ServiceProcess("moodcue_broker", "run", environment=variables)
         deadline = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < deadline:
             try:
@@ -127,8 +144,7 @@ class BrokerProcess:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit code."""
         assert self.process is not None
-        self.process.send_signal(number)
-        code = self.process.wait(DEADLINE_SECONDS)
+        code = self.process.stop(number)
         self.process = None
         return code
 

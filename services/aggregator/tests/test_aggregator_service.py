@@ -1,8 +1,5 @@
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,6 +10,7 @@ from typing import Protocol
 import pytest
 import zmq
 from prometheus_client import CollectorRegistry
+from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Port, Publisher, Subscriber
 from moodcue.events import EmotionWindow, Face, FaceEmotion, FrameStatus, HoldReason, Status
@@ -42,7 +40,7 @@ class AggregatorProcess:
 
     address: BusAddress
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: ServiceProcess | None = None
 
     def start(self, **environment: str) -> None:
         variables = {
@@ -52,17 +50,14 @@ class AggregatorProcess:
             "MOODCUE_AGGREGATOR_IDLE_GRACE_SECONDS": "60",
             **environment,
         }
-        with self.log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "moodcue_aggregator", "run"],
-                env={**os.environ, **variables},
-                stderr=stderr,
-            )
+        self.log.write_bytes(b"")
+        self.process = ServiceProcess(
+            "moodcue_aggregator", "run", environment=variables, errors=self.log
+        )
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
-        self.process.send_signal(number)
-        code = self.process.wait(DEADLINE_SECONDS)
+        code = self.process.stop(number)
         self.process = None
         return code
 
@@ -192,19 +187,16 @@ def test_an_aggregator_that_starts_before_the_broker_works_once_it_is_there(
 ) -> None:
     aggregator.start()
     eventually(lambda: aggregator.logged("broker.awaited"), "it says that it waits")
-    with subprocess.Popen(
-        [sys.executable, "-m", "moodcue_broker", "run"],
-        env={**os.environ, "MOODCUE_BUS_PORT": str(address.port)},
-        stderr=subprocess.DEVNULL,
-    ) as late_broker:
-        try:
-            with Publisher(context, address, source="fer/1") as worker:
-                assert worker.wait_until_connected(DEADLINE_SECONDS)
-                eventually(lambda: aggregator.logged("history.restored"), "it works")
-                send_frames(worker, range(16))
-                eventually(lambda: len(kept_windows(context, address)) == 1, "a window")
-        finally:
-            late_broker.terminate()
+    variables = {"MOODCUE_BUS_PORT": str(address.port)}
+    late_broker = ServiceProcess("moodcue_broker", "run", environment=variables)
+    try:
+        with Publisher(context, address, source="fer/1") as worker:
+            assert worker.wait_until_connected(DEADLINE_SECONDS)
+            eventually(lambda: aggregator.logged("history.restored"), "it works")
+            send_frames(worker, range(16))
+            eventually(lambda: len(kept_windows(context, address)) == 1, "a window")
+    finally:
+        late_broker.stop()
 
 
 def test_a_broker_that_never_comes_ends_the_wait_with_one_clear_line(

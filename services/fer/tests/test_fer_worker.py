@@ -13,6 +13,7 @@ import pytest
 import zmq
 from fer_pictures import astronaut, jpeg
 from prometheus_client import CollectorRegistry, generate_latest
+from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Port, Publisher, Subscriber
 from moodcue.codec import decode_control, encode, from_frames, to_frames
@@ -287,11 +288,8 @@ def test_workers_of_the_real_broker_share_the_frames_and_none_is_read_twice(
 def test_the_command_works_and_stops_cleanly_on_a_signal(
     context: Context, address: BusAddress, number: int
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moodcue_fer", "run"],
-        env={**os.environ, "MOODCUE_BUS_PORT": str(address.port), "MOODCUE_INSTANCE": "cli"},
-        stderr=subprocess.DEVNULL,
-    )
+    variables = {"MOODCUE_BUS_PORT": str(address.port), "MOODCUE_INSTANCE": "cli"}
+    process = ServiceProcess("moodcue_fer", "run", environment=variables)
     try:
         with (
             Subscriber(context, address, topics=["face-emotion/"]) as subscriber,
@@ -305,8 +303,7 @@ def test_the_command_works_and_stops_cleanly_on_a_signal(
         assert message is not None
         assert message.event.source.startswith("fer/cli-")
     finally:
-        process.send_signal(number)
-        assert process.wait(DEADLINE_MS / 1000) == 0
+        assert process.stop(number) == 0
 
 
 def test_yunet_without_its_file_is_one_clear_line(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,7 @@
 """A real broker, a real gateway and a publisher around it, for the tests of the gateway."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -20,6 +17,7 @@ import pytest
 import soundfile
 import zmq
 from prometheus_client import CollectorRegistry
+from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Publisher, Subscriber
 from moodcue.events import (
@@ -171,7 +169,7 @@ class System:
     folder: Path
     stack: ExitStack
     settings: dict[str, Any] = field(default_factory=dict)
-    _broker: subprocess.Popen[bytes] | None = None
+    _broker: ServiceProcess | None = None
     _gateway: "RunningGateway | None" = None
 
     @property
@@ -180,17 +178,16 @@ class System:
         return self._gateway
 
     def start_broker(self) -> None:
-        environment = {**os.environ, "MOODCUE_BUS_PORT": str(self.address.port)}
-        log = (self.folder / "broker.log").open("ab")
-        with log:
-            self._broker = subprocess.Popen(
-                [sys.executable, "-m", "moodcue_broker", "run"], env=environment, stderr=log
-            )
+        self._broker = ServiceProcess(
+            "moodcue_broker",
+            "run",
+            environment={"MOODCUE_BUS_PORT": str(self.address.port)},
+            errors=self.folder / "broker.log",
+        )
 
     def stop_broker(self) -> None:
         if self._broker is not None:
-            self._broker.terminate()
-            self._broker.wait(timeout=20)
+            self._broker.stop()
             self._broker = None
 
     def start_gateway(self, **settings: Any) -> "RunningGateway":

@@ -1,8 +1,5 @@
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +10,7 @@ from typing import Any, Protocol
 import pytest
 import zmq
 from prometheus_client import CollectorRegistry
+from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Publisher, Subscriber
 from moodcue.codec import Message
@@ -56,7 +54,7 @@ class Process:
 
     address: BusAddress
     folder: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: ServiceProcess | None = None
 
     @property
     def index(self) -> Path:
@@ -74,17 +72,13 @@ class Process:
             "MOODCUE_RECOMMENDER_STATE_DIR": str(self.folder / "state"),
             **settings,
         }
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "moodcue_recommender", "run"],
-                env={**os.environ, **variables},
-                stderr=output,
-            )
+        self.process = ServiceProcess(
+            "moodcue_recommender", "run", environment=variables, errors=self.output
+        )
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
-        self.process.send_signal(number)
-        code = self.process.wait(DEADLINE_SECONDS)
+        code = self.process.stop(number)
         self.process = None
         return code
 
