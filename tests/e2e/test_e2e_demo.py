@@ -25,7 +25,8 @@ from moodcue.events import EmotionWindow, FaceEmotion, Recommendation
 Context = zmq.Context[zmq.Socket[bytes]]
 RECOMMENDATION = r"camera: \w+, confidence"
 
-pytestmark = pytest.mark.timeout(420)
+# One worker of pytest-xdist runs them all, so that one library is composed.
+pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="session")
