@@ -23,6 +23,8 @@ from selenium.webdriver.common.keys import Keys
 
 from moodcue.events import HoldReason
 
+pytestmark = pytest.mark.browser
+
 BROWSER, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 FLAGS = (
     "--headless",
