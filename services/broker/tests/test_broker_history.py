@@ -8,8 +8,10 @@ from moodcue_broker.history import EventHistory
 TOPIC = "recommendation/kitchen/"
 
 
-def make_history(*, events: int = 3, topics: int = 10) -> EventHistory:
-    return EventHistory(history_events=events, max_topics=topics)
+def make_history(
+    *, events: int = 3, topics: int = 10, size_in_bytes: int = 1 << 20
+) -> EventHistory:
+    return EventHistory(history_events=events, max_topics=topics, max_bytes=size_in_bytes)
 
 
 def add(history: EventHistory, *numbers: int, topic: str = TOPIC, source: str = "s") -> None:
@@ -80,6 +82,27 @@ def test_beyond_its_limit_a_replay_has_the_newest_events_and_says_so() -> None:
     assert (numbers(events), complete) == ([2, 3, 4], False)
 
     assert history.replay("recommendation/", 0, limit=4)[1]
+
+
+def test_the_memory_of_the_history_is_bounded_and_the_topic_that_grows_pays() -> None:
+    history = make_history(events=100, size_in_bytes=1000)
+    add(history, 1)
+    large = [b"recommendation/hall/", b"x" * 280]
+    for seq in range(1, 6):
+        history.add("recommendation/hall/", event_id=str(seq), seq=seq, frames=large)
+
+    assert numbers(history.replay(TOPIC, 0, limit=100)[0]) == [1]
+    hall, complete = history.replay("recommendation/hall/", 0, limit=100)
+    assert (len(hall), complete, history.shortened) == (3, False, 2)
+
+
+def test_one_event_beyond_the_memory_is_kept_alone() -> None:
+    history = make_history(size_in_bytes=10)
+    add(history, 1, topic="recommendation/hall/")
+    add(history, 1)
+
+    assert len(history) == history.evicted_topics == 1
+    assert numbers(history.replay(TOPIC, 0, limit=100)[0]) == [1]
 
 
 def test_an_event_that_is_sent_again_is_kept_once() -> None:

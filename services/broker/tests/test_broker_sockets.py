@@ -229,7 +229,7 @@ def test_a_late_joiner_gets_the_last_value_of_every_topic_that_it_subscribes_to(
 def test_a_history_beyond_the_queue_to_a_peer_is_replayed_with_its_newest_events(
     context: Context, address: BusAddress
 ) -> None:
-    history = EventHistory(history_events=10_000, max_topics=10)
+    history = EventHistory(history_events=10_000, max_topics=10, max_bytes=1 << 30)
     kept = encode(SHORT_WINDOW)
     for number in range(REPLAY_HWM + 100):
         name = f"emotion-window/camera-{number % 3}/"

@@ -23,7 +23,9 @@ def build(
     broker = Broker(
         sockets=sockets,
         history=EventHistory(
-            history_events=settings.history_events, max_topics=settings.max_topics
+            history_events=settings.history_events,
+            max_topics=settings.max_topics,
+            max_bytes=settings.history_megabytes << 20,
         ),
         dispatcher=Dispatcher(
             max_frame_age_seconds=settings.max_frame_age_seconds,

@@ -37,20 +37,32 @@ class _Topic:
         return kept, bool(kept) and kept[0].seq == seq + 1
 
 
+def _size(frames: Frames) -> int:
+    return sum(map(len, frames))
+
+
 class EventHistory:
     """Keeps what late joiners and replays ask for.
 
     Args:
         history_events: events kept per topic of a family with history.
         max_topics: topics kept; the least recently used one falls out.
+        max_bytes: of all kept events together; beyond it, the topic that grows loses its oldest.
+
+    Attributes:
+        evicted_topics: how many topics fell out.
+        shortened: how many events fell out for the sake of `max_bytes`.
     """
 
-    def __init__(self, *, history_events: int, max_topics: int) -> None:
+    def __init__(self, *, history_events: int, max_topics: int, max_bytes: int) -> None:
         self._history_events = history_events
         self._max_topics = max_topics
         self._topics: OrderedDict[str, _Topic] = OrderedDict()
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._arrived = 0
         self.evicted_topics = 0
+        self.shortened = 0
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -70,14 +82,30 @@ class EventHistory:
         limit = self._history_events if family in HISTORY_FAMILIES else 1
         kept = self._topics.setdefault(topic, _Topic())
         self._topics.move_to_end(topic)
+        if event_id in kept.events:
+            return
         self._arrived += 1
-        kept.events.setdefault(event_id, _Kept(self._arrived, seq, frames))
+        kept.events[event_id] = _Kept(self._arrived, seq, frames)
+        self._bytes += _size(frames)
+        self._make_room(kept, limit=limit)
+
+    def _make_room(self, kept: _Topic, *, limit: int) -> None:
         while len(kept.events) > limit:
-            kept.events.popitem(last=False)
-            kept.evicted = True
-        while len(self._topics) > self._max_topics:
-            self._topics.popitem(last=False)
+            self._drop_oldest(kept)
+        while len(kept.events) > 1 and self._bytes > self._max_bytes:
+            self._drop_oldest(kept)
+            self.shortened += 1
+        while len(self._topics) > 1 and (
+            len(self._topics) > self._max_topics or self._bytes > self._max_bytes
+        ):
+            _, fallen = self._topics.popitem(last=False)
+            self._bytes -= sum(_size(event.frames) for event in fallen.events.values())
             self.evicted_topics += 1
+
+    def _drop_oldest(self, kept: _Topic) -> None:
+        _, oldest = kept.events.popitem(last=False)
+        self._bytes -= _size(oldest.frames)
+        kept.evicted = True
 
     def last_values(self, prefix: str) -> Iterator[Frames]:
         """Yield the newest event of every topic that begins with a prefix and has a last value."""

@@ -223,6 +223,8 @@ class Broker:
             "workers": self._dispatcher.workers,
             "workers_free": self._dispatcher.free_workers,
             "topics": len(self._history),
+            "topics_evicted": self._history.evicted_topics,
+            "history_shortened": self._history.shortened,
         }
 
 

@@ -18,6 +18,9 @@ class BrokerSettings(ServiceSettings):
     history_events: int = Field(
         1000, ge=1, le=1_000_000, description="events kept for replay, per topic"
     )
+    history_megabytes: int = Field(
+        256, ge=1, le=65_536, description="memory that all kept events may take, in MiB"
+    )
     max_topics: int = Field(
         1000, ge=1, le=100_000, description="topics kept; the least recently used one falls out"
     )
