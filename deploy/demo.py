@@ -150,7 +150,7 @@ def prepare_library(environment: dict[str, str], stop: threading.Event) -> None:
     Raises:
         DemoError: if no index came of it.
     """
-    say("preparing the library")
+    say("preparing the library; the first time this takes a minute or two")
     quiet = {"MOODCUE_LOG_LEVEL": "warning", **environment}
     command = [sys.executable, "-m", "moodcue_mer_indexer", "run"]
     code, output = run_to_end(command, quiet, stop)
@@ -179,7 +179,10 @@ def services(workers: int) -> list[Child]:
 def show_recommendations(supervisor: Supervisor, stop: threading.Event, *, bus_port: int) -> None:
     """Print recommendations, and what happens to the processes, until told to stop."""
     started = time.time_ns()
-    with subscribe("recommendation/", port=bus_port) as subscription:
+    curve_dir = os.environ.get("MOODCUE_CURVE_DIR")
+    with subscribe(
+        "recommendation/", port=bus_port, curve_dir=Path(curve_dir) if curve_dir else None
+    ) as subscription:
         while not stop.is_set():
             supervisor.check()
             event = subscription.get(timeout_seconds=0.2)

@@ -19,6 +19,7 @@ from moodcue.errors import MoodcueError
 GRACE_SECONDS = 4.0
 MAX_RESTARTS = 3
 RESTART_WINDOW_SECONDS = 60.0
+MAX_LOG_BYTES = 10_000_000
 
 
 class ChildFailedError(MoodcueError):
@@ -91,6 +92,7 @@ class Supervisor:
             ChildFailedError: if one keeps failing; with the last line of its log.
         """
         for child in self._children:
+            self._bound_log(child)
             if child.process is None or (code := child.process.poll()) is None:
                 continue
             child.process = None
@@ -113,6 +115,13 @@ class Supervisor:
             )
         self._say(f"{child.name} {how}; starting it again")
 
+    def _bound_log(self, child: Child) -> None:
+        """Keep the newest of a long log: it goes on in an empty file, beside what was."""
+        log = self._log_of(child)
+        if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            os.truncate(log, 0)
+
     def _log_of(self, child: Child) -> Path:
         return self._logs / f"{child.name}.log"
 
@@ -121,8 +130,11 @@ class Supervisor:
         return lines[-1] if lines else "it said nothing"
 
     def _start(self, child: Child) -> None:
-        mode = "ab" if child.restarts else "wb"
-        with self._log_of(child).open(mode) as log:
+        log_path = self._log_of(child)
+        if not child.restarts:
+            log_path.unlink(missing_ok=True)
+        # Appended to, so that it can be cut short under the process that writes it.
+        with log_path.open("ab") as log:
             child.process = subprocess.Popen(
                 [*_dying_with_parent(), *child.command],
                 env={**self._environment, "MOODCUE_INSTANCE": child.name},

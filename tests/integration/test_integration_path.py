@@ -240,6 +240,25 @@ def test_a_service_that_is_killed_and_comes_back_costs_no_window(
     assert [answer.seq for answer in before + after] == [1, 2, 3, 4]
 
 
+def test_a_subscriber_goes_on_though_broker_and_aggregator_have_forgotten_everything(
+    system: System, context: Context, address: BusAddress
+) -> None:
+    with moodcue.subscribe("emotion-window/kitchen/", port=address.port) as subscription:
+        recorded = Recorded(context, address)
+        recorded.play(HAPPY, windows=3)
+        before = [subscription.get(timeout_seconds=20) for _ in range(2)]
+        for service in ("aggregator", "broker"):
+            system.end(service, signal.SIGKILL)
+            system.start(service)
+        wait_for_the_whole_path(context, address)
+        recorded.play(SAD, windows=2)
+        after = subscription.get(timeout_seconds=20)
+
+    assert [window.seq for window in before if window] == [1, 2]
+    assert after is not None
+    assert (after.seq, after.source == before[0].source) == (1, False)  # type: ignore[union-attr]
+
+
 def test_every_service_ends_at_a_word_with_code_0_though_the_broker_is_gone(
     system: System,
 ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from moodcue.events import EmotionWindow, Face, FaceEmotion, FrameStatus
 from moodcue.identity import NS_PER_SECOND
-from moodcue_aggregator.restore import last_numbers, restore
+from moodcue_aggregator.restore import earlier_source, last_numbers, restore
 from moodcue_aggregator.summary import HoldRules, summarise
 from moodcue_aggregator.window import ClosedWindow, WindowRules, Windows
 
@@ -338,3 +338,16 @@ def test_only_numbers_of_the_same_source_are_gone_on_with() -> None:
     past = as_events(feed(Windows(RULES), *steady(0, 50)))
     assert last_numbers(past, source="aggregator/1") == {"kitchen": 3}
     assert last_numbers(past, source="aggregator/2") == {}
+
+
+def test_a_name_goes_on_only_if_its_windows_are_known() -> None:
+    closed = feed(Windows(RULES), *steady(0, 32))
+    past = [
+        summarise(window, rules=HOLD_RULES, source=f"aggregator/one-{number:06x}", seq=1)
+        for number, window in enumerate(closed)
+    ]
+
+    assert len(past) == 2
+    assert earlier_source(past, source="aggregator/one-ffffff") == "aggregator/one-000001"
+    assert earlier_source(past, source="aggregator/two-ffffff") == "aggregator/two-ffffff"
+    assert earlier_source([], source="aggregator/one-ffffff") == "aggregator/one-ffffff"

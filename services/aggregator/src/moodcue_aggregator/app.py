@@ -4,7 +4,7 @@ import zmq
 from prometheus_client import CollectorRegistry
 
 from moodcue.bus import Publisher
-from moodcue.identity import system_clock
+from moodcue.identity import new_source, system_clock
 from moodcue.lifecycle import Heartbeat, running
 from moodcue_aggregator.service import Aggregator
 from moodcue_aggregator.settings import AggregatorSettings
@@ -22,7 +22,7 @@ def run(settings: AggregatorSettings) -> int:
     registry = CollectorRegistry()
     with (
         zmq.Context() as context,
-        Publisher(context, address, source=f"{SERVICE}/{settings.instance}") as publisher,
+        Publisher(context, address, source=new_source(SERVICE, settings.instance)) as publisher,
         Aggregator(
             context,
             address,

@@ -45,6 +45,16 @@ def restore(
     return closed
 
 
+def earlier_source(past: Iterable[EmotionWindow], *, source: str) -> str:
+    """Return the name under which this instance has published the newest past window.
+
+    Its numbers go on. If the broker has kept none, they begin anew, so the new name stays.
+    """
+    instance = source.rpartition("-")[0]
+    earlier = [window for window in past if window.source.rpartition("-")[0] == instance]
+    return max(earlier, key=lambda window: window.time).source if earlier else source
+
+
 def last_numbers(past: Iterable[EmotionWindow], *, source: str) -> dict[str, int]:
     """Return the highest sequence number per camera that a source has used in past windows."""
     numbers: dict[str, int] = {}

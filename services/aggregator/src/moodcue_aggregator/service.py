@@ -23,7 +23,7 @@ from moodcue.taxonomy import dominant_emotion
 from moodcue.topics import Family, topic
 from moodcue_aggregator.checks import check_face_emotion, check_past_window
 from moodcue_aggregator.metrics import AggregatorMetrics
-from moodcue_aggregator.restore import last_numbers, restore
+from moodcue_aggregator.restore import earlier_source, last_numbers, restore
 from moodcue_aggregator.summary import HoldRules, summarise
 from moodcue_aggregator.window import ClosedWindow, WindowRules, Windows
 
@@ -143,6 +143,7 @@ class Aggregator:
         for message in face_messages:
             self._note_sequence(message)
         self._restored_ids = frozenset(frame.id for frame in frames)
+        self._publisher.source = earlier_source(past, source=self._publisher.source)
         for camera, seq in last_numbers(past, source=self._publisher.source).items():
             self._publisher.restore_seq(topic(Family.EMOTION_WINDOW, camera), seq)
         closed = restore(self._windows, past=past, frames=frames, now=self._monotonic())
