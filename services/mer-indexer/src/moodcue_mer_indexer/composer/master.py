@@ -5,7 +5,7 @@ kilohertz. As a mastering engineer does, the mix is split into bands, each band 
 brought to the level that it has in recordings of that character, and the peaks are bent softly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,60 +51,63 @@ def add_ambience(sound: NDArray[np.float32], *, style: Style) -> NDArray[np.floa
     """Return the sound over the air of a room; over slow waves of it in calm, pleasant music.
 
     Args:
-        sound: Shape ``(samples, 2)``.
+        sound: Shape ``(2, samples)``.
         style: Decides level and movement.
     """
     generator = np.random.default_rng(23)
-    length = next_fast_len(len(sound), real=True)
+    samples = sound.shape[1]
+    length = next_fast_len(samples, real=True)
     frequencies = np.maximum(rfftfreq(length, 1 / SAMPLE_RATE), 40.0)
-    spectrum = rfft(generator.standard_normal((length, 2), dtype=np.float32), axis=0)
+    spectrum = rfft(generator.standard_normal((length, 2), dtype=np.float32).T.copy())
     # Pink: as much energy in every octave.
-    pink = (1 / np.sqrt(frequencies)).astype(np.float32)[:, None]
-    noise = irfft(spectrum * pink, n=length, axis=0)[: len(sound)]
-    level = 10 ** (_AMBIENCE_DB[style] / 20) * np.sqrt((sound**2).mean())
-    noise *= level / np.sqrt((noise**2).mean())
+    spectrum *= (1 / np.sqrt(frequencies)).astype(np.float32)
+    noise = irfft(spectrum, n=length)[:, :samples]
+    noise *= 10 ** (_AMBIENCE_DB[style] / 20) * _rms(sound) / _rms(noise)
     if style is Style.MEADOW:
-        times = np.arange(len(sound)) / SAMPLE_RATE
-        noise *= (1 + 0.7 * np.sin(2 * np.pi * times / 7.3))[:, None]
+        times = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
+        noise *= 1 + 0.7 * np.sin(2 * np.pi * times / 7.3)
     return np.asarray(sound + noise, dtype=np.float32)
 
 
 def master(sound: NDArray[np.float32], *, plan: Plan) -> NDArray[np.float32]:
-    """Return the finished sound ``(samples, 2)`` within ±0.95, its end faded."""
-    balance = TONAL_BALANCE_DB[plan.style]
+    """Return the finished sound ``(2, samples)`` within ±0.95, its end faded."""
+    share = _COMPRESSION[plan.style]
     finished = np.zeros_like(sound)
-    for band, level_db in zip(_bands(sound), balance, strict=True):
-        compressed = band * _gain(band, share=_COMPRESSION[plan.style])[:, None]
-        rms = float(np.sqrt((compressed**2).mean())) + 1e-9
-        finished += compressed * np.float32(10 ** ((plan.loudness_db + level_db) / 20) / rms)
+    for band, level_db in zip(_bands(sound), TONAL_BALANCE_DB[plan.style], strict=True):
+        if share > 0:
+            band *= _gain(band, share=share)  # noqa: PLW2901 - a band is used once
+        finished += band * np.float32(
+            10 ** ((plan.loudness_db + level_db) / 20) / (_rms(band) + 1e-9)
+        )
     fade = int(0.5 * SAMPLE_RATE)
-    finished[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
+    finished[:, -fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return np.asarray(_CEILING * np.tanh(finished / _CEILING), dtype=np.float32)
 
 
-def _bands(sound: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Return the sound split into bands that add up to it again."""
-    length = next_fast_len(len(sound), real=True)
-    spectrum = rfft(sound, n=length, axis=0)
+def _rms(sound: NDArray[np.float32]) -> float:
+    """Return the root of the mean power of both sides."""
+    return float(np.sqrt(np.mean([np.dot(side, side) / side.size for side in sound])))
+
+
+def _bands(sound: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Yield the bands of a sound; they add up to it again."""
+    samples = sound.shape[1]
+    length = next_fast_len(samples, real=True)
+    spectrum = rfft(sound, n=length)
     octaves = np.log2(np.maximum(rfftfreq(length, 1 / SAMPLE_RATE), 1.0))
     # Each crossover is half an octave wide.
     above = [np.clip((octaves - np.log2(edge)) * 2 + 0.5, 0, 1) for edge in _EDGES_HZ]
-    shares = [low - high for low, high in zip([1.0, *above], [*above, 0.0], strict=True)]
-    return [
-        irfft(spectrum * np.asarray(share, dtype=np.float32)[:, None], n=length, axis=0)[
-            : len(sound)
-        ].astype(np.float32)
-        for share in shares
-    ]
+    for low, high in zip([1.0, *above], [*above, 0.0], strict=True):
+        share = np.asarray(low - high, dtype=np.float32)
+        yield irfft(spectrum * share, n=length)[:, :samples]
 
 
 def _gain(band: NDArray[np.float32], *, share: float) -> NDArray[np.float32]:
     """Return the gain per sample that takes away a share of the level changes of a band."""
-    if share == 0.0:
-        return np.ones(len(band), dtype=np.float32)
-    starts = np.arange(0, len(band), _GAIN_STEP)
-    power = np.add.reduceat((band**2).sum(axis=1), starts)
+    samples = band.shape[1]
+    starts = np.arange(0, samples, _GAIN_STEP)
+    power = np.add.reduceat(band[0] ** 2 + band[1] ** 2, starts)
     power = uniform_filter1d(power, max(1, int(_ENVELOPE_SECONDS * SAMPLE_RATE / _GAIN_STEP)))
     relative_db = 10 * np.log10(power / (power.mean() + 1e-12) + 1e-12)
     gain = 10 ** (np.minimum(-share * relative_db, _LARGEST_BOOST_DB) / 20)
-    return np.asarray(np.interp(np.arange(len(band)), starts, gain), dtype=np.float32)
+    return np.asarray(np.interp(np.arange(samples), starts, gain), dtype=np.float32)

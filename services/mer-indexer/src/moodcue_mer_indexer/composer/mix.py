@@ -21,7 +21,7 @@ _TAIL_SECONDS = 2.5
 def render(notes: Sequence[Note], *, plan: Plan) -> NDArray[np.float32]:
     """Return the piece as ``(samples, 2)`` within ±0.95, at `SAMPLE_RATE`."""
     length = int((plan.bars * plan.bar_seconds + _TAIL_SECONDS) * SAMPLE_RATE)
-    dry = np.zeros((length, 2), dtype=np.float32)
+    dry = np.zeros((2, length), dtype=np.float32)
     cache: dict[tuple[str, int, int], Samples] = {}
     for note in notes:
         sound = _sound(note, brightness=plan.brightness, cache=cache)
@@ -29,10 +29,10 @@ def render(notes: Sequence[Note], *, plan: Plan) -> NDArray[np.float32]:
         fitting = sound[: length - first]
         # Equal power from left to right.
         angle = (note.pan + 1) * np.pi / 4
-        sides = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * note.velocity
-        dry[first : first + fitting.size] += fitting[:, None] * sides
+        for side, share in zip(dry, (np.cos(angle), np.sin(angle)), strict=True):
+            side[first : first + fitting.size] += fitting * np.float32(share * note.velocity)
     wet = _reverberate(dry, share=plan.room)
-    return master(add_ambience(wet, style=plan.style), plan=plan)
+    return master(add_ambience(wet, style=plan.style), plan=plan).T
 
 
 def _sound(note: Note, *, brightness: float, cache: dict[tuple[str, int, int], Samples]) -> Samples:
@@ -51,10 +51,10 @@ def _sound(note: Note, *, brightness: float, cache: dict[tuple[str, int, int], S
 def _reverberate(dry: NDArray[np.float32], *, share: float) -> NDArray[np.float32]:
     """Return the sound in a room: convolved with decaying noise, another for each ear."""
     times = np.arange(int(1.6 * SAMPLE_RATE)) / SAMPLE_RATE
-    noise = np.random.default_rng(11).normal(size=(times.size, 2)) * np.exp(-times / 0.35)[:, None]
-    noise[: int(0.012 * SAMPLE_RATE)] = 0.0
+    noise = np.random.default_rng(11).normal(size=(times.size, 2)).T * np.exp(-times / 0.35)
+    noise[:, : int(0.012 * SAMPLE_RATE)] = 0.0
     # A room swallows the highs: a running mean over four samples.
-    noise = np.stack([np.convolve(side, np.ones(4) / 4, mode="same") for side in noise.T], axis=1)
-    noise /= np.sqrt((noise**2).sum(axis=0))
-    wet = oaconvolve(dry, noise.astype(np.float32), axes=0)[: len(dry)]
+    noise = np.stack([np.convolve(side, np.ones(4) / 4, mode="same") for side in noise])
+    noise /= np.sqrt((noise**2).sum(axis=1, keepdims=True))
+    wet = oaconvolve(dry, noise.astype(np.float32), axes=1)[:, : dry.shape[1]]
     return np.asarray((1 - share) * dry + share * wet, dtype=np.float32)

@@ -1,5 +1,7 @@
 """What instruments are made of: time, envelopes and band-limited oscillators."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,14 +51,23 @@ def envelope(seconds: float, *, attack: float, release: float, sustain: float = 
 
 def wave_table(levels: Signal, *, harmonics: NDArray[np.int64]) -> Signal:
     """Return one period of a sum of harmonics with the given levels, peak 1."""
-    phases = 2 * np.pi * np.arange(_TABLE_SIZE + 1) / _TABLE_SIZE
-    table = levels @ np.sin(np.outer(harmonics, phases))
+    table = levels @ _sines(int(harmonics[-1]))[harmonics - 1]
     return np.asarray(table / np.abs(table).max())
+
+
+@cache
+def _sines(count: int) -> Signal:
+    """Return one period of each of the first harmonics, shape ``(count, table)``."""
+    phases = 2 * np.pi * np.arange(_TABLE_SIZE + 1) / _TABLE_SIZE
+    return np.asarray(np.sin(np.outer(np.arange(1, count + 1), phases)))
 
 
 def read_table(table: Signal, *, cycles: Signal) -> Signal:
     """Return the wave of a table at positions counted in periods."""
-    return np.interp((cycles % 1.0) * _TABLE_SIZE, np.arange(_TABLE_SIZE + 1), table)
+    positions = (cycles - np.floor(cycles)) * _TABLE_SIZE
+    # The position may be rounded up to the end of the table, which is its beginning again.
+    before = np.minimum(positions.astype(np.int64), _TABLE_SIZE - 1)
+    return np.asarray(table[before] + np.diff(table)[before] * (positions - before))
 
 
 def oscillator(
