@@ -249,6 +249,7 @@ def test_a_subscriber_goes_on_though_broker_and_aggregator_have_forgotten_everyt
         before = [subscription.get(timeout_seconds=20) for _ in range(2)]
         for service in ("aggregator", "broker"):
             system.end(service, signal.SIGKILL)
+        for service in ("aggregator", "broker"):
             system.start(service)
         wait_for_the_whole_path(context, address)
         recorded.play(SAD, windows=2)
