@@ -10,7 +10,6 @@ from moodcue.bus import MAX_NUMBERED_TOPICS, BusAddress, Port, Publisher, Subscr
 from moodcue.codec import Message, encode
 from moodcue.control import ReplayEnd, WorkerPing
 from moodcue.errors import ProtocolError
-from moodcue.link import Link
 from moodcue.replay import replay
 
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -83,10 +82,8 @@ def test_a_link_follows_the_broker_as_it_comes_goes_and_returns(
         socket.bind(address.endpoint(Port.EVENTS_OUT))
         return socket
 
-    with (
-        Subscriber(context, address, topics=[TOPIC]) as subscriber,
-        Link(subscriber.socket) as link,
-    ):
+    with Subscriber(context, address, topics=[TOPIC]) as subscriber:
+        link = subscriber.link
         assert not link.update()
         assert link.problem()
 

@@ -12,6 +12,7 @@ import zmq
 
 from moodcue.codec import Message, from_frames, to_frames
 from moodcue.events import Event
+from moodcue.link import Link
 from moodcue.security import CurveKeys, protect_client
 
 DEFAULT_HOST = "127.0.0.1"
@@ -180,7 +181,12 @@ class Publisher:
 
 
 class Subscriber:
-    """Receives events of some topics. Use it in the thread that made it."""
+    """Receives events of some topics. Use it in the thread that made it.
+
+    Attributes:
+        socket: connected to the broker.
+        link: whether it really is.
+    """
 
     def __init__(
         self,
@@ -190,7 +196,12 @@ class Subscriber:
         topics: Iterable[str],
         hwm: int = EVENT_HWM,
     ) -> None:
-        self.socket = connect(context, zmq.SUB, address, Port.EVENTS_OUT, hwm=hwm)
+        self.socket = context.socket(zmq.SUB)
+        configure(self.socket, hwm=hwm, max_bytes=MAX_EVENT_BYTES)
+        protect_client(self.socket, address.keys)
+        # Before the connection is made, or the news of it could be missed.
+        self.link = Link(self.socket)
+        self.socket.connect(address.endpoint(Port.EVENTS_OUT))
         for topic in topics:
             self.socket.subscribe(topic.encode())
 
@@ -207,6 +218,7 @@ class Subscriber:
 
     def close(self) -> None:
         """Close the socket."""
+        self.link.close()
         self.socket.close(linger=0)
 
     def __enter__(self) -> Self:

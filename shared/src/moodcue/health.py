@@ -19,6 +19,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from moodcue.errors import SettingsError
 
+_CLIENT_SECONDS = 10.0
+
 Problem = str | None
 """What is wrong, in one sentence; None when all is well."""
 
@@ -112,6 +114,8 @@ def _handler(
     pages: dict[str, Callable[[], tuple[int, str, bytes]]],
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = _CLIENT_SECONDS
+
         def do_GET(self) -> None:
             page = pages.get(self.path, lambda: (404, "text/plain", b"not found\n"))
             status, content_type, body = page()

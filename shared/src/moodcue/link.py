@@ -1,14 +1,15 @@
 """Whether a socket is connected to the broker."""
 
-from types import TracebackType
-from typing import Self
-
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 
 class Link:
-    """Follows the connection of a socket. Use it in the socket's thread, but for `problem`."""
+    """Follows the connection of a socket. Use it in the socket's thread, but for `problem`.
+
+    Args:
+        socket: not connected yet.
+    """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self._socket = socket
@@ -32,16 +33,6 @@ class Link:
 
     def close(self) -> None:
         """Stop following; call it before the socket is closed."""
-        self._socket.disable_monitor()
+        if not self._socket.closed:
+            self._socket.disable_monitor()
         self._monitor.close(linger=0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

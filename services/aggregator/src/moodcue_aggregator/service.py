@@ -16,7 +16,6 @@ from moodcue.events import EmotionWindow, ServiceState
 from moodcue.health import Problem
 from moodcue.identity import Clock
 from moodcue.lifecycle import Heartbeat, Running
-from moodcue.link import Link
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.taxonomy import dominant_emotion
@@ -77,12 +76,11 @@ class Aggregator:
         self._windows = Windows(window_rules, on_evicted=self._metrics.forget)
         # Subscribed before the history is asked for, so that nothing falls between the two.
         self._subscriber = Subscriber(context, address, topics=[f"{Family.FACE_EMOTION.value}/"])
-        self._link = Link(self._subscriber.socket)
         self._restored = False
 
     def ready(self) -> Problem:
         """Say what keeps the windows from being made, if anything; callable from any thread."""
-        return self._link.problem() or (
+        return self._subscriber.link.problem() or (
             None if self._restored else "the history has not been fetched yet"
         )
 
@@ -176,7 +174,7 @@ class Aggregator:
 
     def turn(self) -> None:
         """Wait a moment for a message, take it, emit what is due."""
-        self._link.update()
+        self._subscriber.link.update()
         message = self._receive()
         if message is not None and message.event.id not in self._restored_ids:
             self._note_sequence(message)
@@ -227,7 +225,6 @@ class Aggregator:
 
     def close(self) -> None:
         """Close the socket that this object has opened."""
-        self._link.close()
         self._subscriber.close()
 
     def __enter__(self) -> Self:

@@ -17,7 +17,6 @@ from moodcue.events import RecommendationRequest
 from moodcue.health import Problem
 from moodcue.identity import new_source
 from moodcue.lifecycle import Heartbeat
-from moodcue.link import Link
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.topics import Family, family_of, topic
@@ -105,14 +104,11 @@ class Listener:
         return f"{where} has been silent for {age:.0f} s" if age > _SILENCE_SECONDS else None
 
     def _run(self) -> None:
-        with (
-            Subscriber(self._context, self._address, topics=_TOPICS) as subscriber,
-            Link(subscriber.socket) as link,
-        ):
+        with Subscriber(self._context, self._address, topics=_TOPICS) as subscriber:
             while not self._stop.is_set():
                 messages = self._receive(subscriber)
                 # The history first: it is older than what came meanwhile.
-                if link.update():
+                if subscriber.link.update():
                     self._missed = dict(_WHOLE_HISTORY)
                 self._fill_gaps()
                 if messages:

@@ -35,12 +35,8 @@ def run(settings: RecommenderSettings) -> int:
         log = stack.enter_context(
             RecommendationLog(settings.state_dir, source=name, keep=settings.keep_recommendations)
         )
-        frame = stack.enter_context(
-            running(settings, service=SERVICE, registry=registry, ready=index.missing)
-        )
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(Publisher(context, address, source=log.source))
-        stack.enter_context(index)
         service = _service(
             settings,
             context=context,
@@ -49,6 +45,10 @@ def run(settings: RecommenderSettings) -> int:
             index=index,
             metrics=metrics,
         )
+        frame = stack.enter_context(
+            running(settings, service=SERVICE, registry=registry, ready=service.ready)
+        )
+        stack.enter_context(index)
         heartbeat = Heartbeat(
             publisher=publisher,
             service=SERVICE,

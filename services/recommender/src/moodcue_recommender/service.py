@@ -22,6 +22,7 @@ from moodcue.events import (
 from moodcue.health import Problem
 from moodcue.identity import NS_PER_SECOND, Clock, system_clock
 from moodcue.lifecycle import Heartbeat, Running
+from moodcue.link import Link
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.topics import Family, topic
@@ -79,6 +80,7 @@ class RecommenderService:
         self._parts = parts
         self._broker = ""
         self._up_to_date = False
+        self._link: Link | None = None
         self._windows = SequenceTracker()
         self._totals: Counter[str] = Counter()
         for camera, last in parts.log.last_numbers().items():
@@ -88,11 +90,13 @@ class RecommenderService:
         """Work until told to stop, then answer what has come in and say goodbye."""
         parts = self._parts
         with Subscriber(parts.context, parts.address, topics=_TOPICS) as subscriber:
+            self._link = subscriber.link
             # What is published before the broker has subscribed is lost, and who is answered
             # before the index is loaded gets a hold. Windows wait in the queue meanwhile.
             _wait(running, parts.publisher.wait_until_connected)
             _wait(running, parts.index.looked.wait)
             while not running.stop.is_set():
+                subscriber.link.update()
                 self._turn(subscriber, _POLL_SECONDS)
                 heartbeat.tick()
                 running.pulse.beat()
@@ -249,6 +253,11 @@ class RecommenderService:
             "windows_lost": self._windows.lost,
             "unsent": self._parts.publisher.dropped,
         }
+
+    def ready(self) -> Problem:
+        """Say what keeps windows from being answered with songs, if anything; from any thread."""
+        index = self._parts.index.missing()
+        return index or (self._link.problem() if self._link else "the bus is not open yet")
 
     def problem(self) -> Problem:
         """What is wrong, if anything."""
