@@ -1,4 +1,4 @@
-"""Composition root: settings, parts, run."""
+"""Builds the camera from its settings and runs it."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The only place that builds the worker: settings, parts, run."""
+"""Builds the worker from its settings and runs it."""
 
 import cv2
 import zmq
@@ -6,7 +6,6 @@ from prometheus_client import CollectorRegistry
 
 from moodcue.errors import SettingsError
 from moodcue.lifecycle import running
-from moodcue.settings import load_settings
 from moodcue_fer.analysis import FaceAnalyser, QualityLimits
 from moodcue_fer.faces import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.metrics import WorkerMetrics
@@ -45,9 +44,12 @@ def build_analyser(settings: FerSettings) -> FaceAnalyser:
     )
 
 
-def run() -> int:
-    """Run the worker until it is told to stop."""
-    settings = load_settings(FerSettings)
+def run(settings: FerSettings) -> int:
+    """Run the worker until it is told to stop.
+
+    Raises:
+        MoodcueError: if the model, the detector, keys or the health port cannot be used.
+    """
     # One frame at a time on one core: more workers are more processes.
     cv2.setNumThreads(1)
     analyser = build_analyser(settings)

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 
+from moodcue import __version__
 from moodcue.errors import MoodcueError
 from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
@@ -18,7 +19,7 @@ from moodcue_fer.analysis import FaceAnalyser
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
 from moodcue_fer.settings import FerSettings
 
-NAME = "moodcue-fer"
+_NAME = "moodcue-fer"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,15 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     cv2.setNumThreads(1)
-    return run_command(NAME, lambda: int(options.run(options)))
+    return run_command(_NAME, lambda: int(options.run(options)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=NAME, description="Face emotion recognition of Moodcue.")
+    parser = argparse.ArgumentParser(prog=_NAME, description="Face emotion recognition of Moodcue.")
+    parser.add_argument("--version", action="version", version=__version__)
     commands_ = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands_.add_parser("run", help="run the worker (settings: MOODCUE_FER_...)")
-    run.set_defaults(run=lambda _: app.run())
+    run.set_defaults(run=lambda _: app.run(load_settings(FerSettings)))
 
     predict = commands_.add_parser("predict", help="read the faces of pictures")
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")

@@ -4,16 +4,20 @@ import argparse
 import sys
 from pathlib import Path
 
+from moodcue import __version__
 from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
 from moodcue_gateway.app import run
 from moodcue_gateway.openapi import openapi_text
 from moodcue_gateway.settings import GatewaySettings
 
+_NAME = "moodcue-gateway"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="moodcue-gateway", description=__doc__)
+    parser = argparse.ArgumentParser(prog=_NAME, description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("run", help="start the service; settings come from the environment")
     serve.set_defaults(command=lambda _: run(load_settings(GatewaySettings)))
@@ -23,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     document.set_defaults(command=_openapi)
     options = parser.parse_args(arguments)
-    return run_command("moodcue-gateway", lambda: int(options.command(options)))
+    return run_command(_NAME, lambda: int(options.command(options)))
 
 
 def _openapi(options: argparse.Namespace) -> int:

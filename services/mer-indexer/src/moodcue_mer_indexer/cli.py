@@ -12,7 +12,7 @@ from moodcue.logs import configure_logging
 
 __all__ = ["main"]
 
-_PROGRAM = "moodcue-mer-indexer"
+_NAME = "moodcue-mer-indexer"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,12 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from moodcue_mer_indexer.commands import COMMANDS  # noqa: PLC0415 - see above
 
     configure_logging(service="mer-indexer", instance=str(os.getpid()))
-    return run_command(_PROGRAM, lambda: COMMANDS[options.command](options))
+    return run_command(_NAME, lambda: COMMANDS[options.command](options))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=_PROGRAM, description="Finds the emotion of every song of a music library"
+        prog=_NAME, description="Finds the emotion of every song of a music library"
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

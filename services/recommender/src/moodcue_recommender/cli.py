@@ -24,18 +24,19 @@ from moodcue_recommender.moods import seven_of_mood
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.settings import MAX_SONGS, RecommenderSettings
 
+_NAME = "moodcue-recommender"
 _POINT_LENGTH = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    return run_command("moodcue-recommender", lambda: int(options.command(options)))
+    return run_command(_NAME, lambda: int(options.command(options)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="moodcue-recommender",
+        prog=_NAME,
         description="Answers every emotion window with songs of the listener's own library",
     )
     parser.add_argument("--version", action="version", version=__version__)
