@@ -13,7 +13,6 @@ import pytest
 import zmq
 from fer_pictures import astronaut, jpeg
 from prometheus_client import CollectorRegistry, generate_latest
-from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Port, Publisher, Subscriber
 from moodcue.codec import decode_control, encode, from_frames, to_frames
@@ -289,7 +288,12 @@ def test_the_command_works_and_stops_cleanly_on_a_signal(
     context: Context, address: BusAddress, number: int
 ) -> None:
     variables = {"MOODCUE_BUS_PORT": str(address.port), "MOODCUE_INSTANCE": "cli"}
-    process = ServiceProcess("moodcue_fer", "run", environment=variables)
+    # No fork of a process that has loaded the model: its threads do not come along.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moodcue_fer", "run"],
+        env={**os.environ, **variables},
+        stderr=subprocess.DEVNULL,
+    )
     try:
         with (
             Subscriber(context, address, topics=["face-emotion/"]) as subscriber,
@@ -303,7 +307,8 @@ def test_the_command_works_and_stops_cleanly_on_a_signal(
         assert message is not None
         assert message.event.source.startswith("fer/cli-")
     finally:
-        assert process.stop(number) == 0
+        process.send_signal(number)
+        assert process.wait(10) == 0
 
 
 def test_yunet_without_its_file_is_one_clear_line(capfd: pytest.CaptureFixture[str]) -> None:
