@@ -1,6 +1,6 @@
 # Everything that this project is used, tested and measured with.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit browser deploy-test docs clean
+.PHONY: help demo test check unit browser deploy-test bench docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,6 +37,11 @@ browser: $(VENV)/.testing ## tests in a real browser; needs chromium and chromiu
 
 deploy-test: $(VENV)/.testing ## tests on a real Docker engine; needs one that runs
 	$(BIN)/python -m pytest -m deploy
+
+bench: $(VENV)/.serving ## time the stages of a frame and of an answer: make bench CLIP=VIDEO
+	@test -n '$(CLIP)' || { echo "make: name a video of a face: make bench CLIP=VIDEO"; exit 1; }
+	@$(BIN)/moodcue-fer bench '$(CLIP)'
+	@$(BIN)/moodcue-recommender bench --songs 100000
 
 docs: $(VENV)/.testing ## renew the generated parts of the documents
 	$(BIN)/python docs/generate.py
