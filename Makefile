@@ -30,7 +30,7 @@ check: $(VENV)/.testing ## style, types, import boundaries, generated documents
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.testing ## unit, contract, integration and end-to-end tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser and not deploy"
+	$(BIN)/python -m pytest -n 2 -m "not browser and not deploy"
 
 browser: $(VENV)/.testing ## tests in a real browser; needs chromium and chromium-driver
 	$(BIN)/python -m pytest -m browser

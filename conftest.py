@@ -30,6 +30,21 @@ hypothesis.settings.register_profile("moodcue", deadline=None)
 hypothesis.settings.load_profile("moodcue")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give all demos to one worker, and first: they share one composed library and take longest.
+
+    `--dist loadgroup` does not: pytest-xdist 3.8 marks groups in an attribute that pytest 9 has not.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - the tests run without it too
+
+    class OneWorkerForDemos(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+        def _split_scope(self, nodeid: str) -> str:
+            return "demos" if nodeid.startswith("tests/e2e/") else nodeid
+
+    return OneWorkerForDemos(config, log)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real faces and music beside the checkout."""

@@ -25,8 +25,7 @@ from moodcue.events import EmotionWindow, FaceEmotion, Recommendation
 Context = zmq.Context[zmq.Socket[bytes]]
 RECOMMENDATION = r"camera: \w+, confidence"
 
-# One worker of pytest-xdist runs them all, so that one library is composed.
-pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.timeout(420)
 
 
 @pytest.fixture(scope="session")
