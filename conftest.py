@@ -34,7 +34,7 @@ hypothesis.settings.load_profile("moodcue")
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give all demos to one worker, and first: they share one composed library and take longest.
 
-    `--dist loadgroup` does not: pytest-xdist 3.8 marks groups in an attribute that pytest 9 has not.
+    `--dist loadgroup` does not: pytest-xdist 3.8 marks groups where pytest 9 does not look.
     """
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - the tests run without it too
 
