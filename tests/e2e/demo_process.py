@@ -32,6 +32,7 @@ class Demo:
     bus_port: int
     page_port: int
     lines: list[tuple[float, str]] = field(default_factory=list)
+    reader: threading.Thread | None = None
 
     def start(self, *arguments: str, **variables: str) -> None:
         """Start it and read what it prints."""
@@ -46,7 +47,8 @@ class Demo:
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -80,17 +82,16 @@ class Demo:
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(30)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return code
+        return self.process.wait(30)
 
-    def kill(self) -> None:
-        """End it and whatever it has left."""
+    def close(self) -> None:
+        """End it and whatever it has left, in a hurry."""
+        if self.reader is None:
+            return
         if self.process.poll() is None:
             for process in psutil.Process(self.process.pid).children(recursive=True):
                 process.kill()
-            self.process.kill()
-        self.process.wait(30)
+            self.stop(signal.SIGKILL)
+        self.reader.join(30)
         if self.process.stdout is not None:
             self.process.stdout.close()

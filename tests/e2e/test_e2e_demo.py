@@ -47,7 +47,7 @@ def free_port() -> int:
 def demo(folder: Path, address: BusAddress) -> Iterator[Demo]:
     made = Demo(folder, address.port, free_port())
     yield made
-    made.kill()
+    made.close()
 
 
 def test_songs_follow_the_synthetic_face_and_ctrl_c_ends_it_all(demo: Demo) -> None:
