@@ -48,6 +48,7 @@ class FaceProblem(StrEnum):
     TOO_SMALL = "too_small"
     TOO_DARK = "too_dark"
     TOO_BLURRED = "too_blurred"
+    TURNED_AWAY = "turned_away"
 
 
 class Face(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,14 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     sharpness: Annotated[float, Meta(ge=0, description="variance of the Laplacian")] = 0.0
     brightness: Annotated[float, Meta(ge=0, le=1, description="mean grey level")] = 0.0
     problem: FaceProblem | None = None
+    size: Annotated[int, Meta(ge=0, description="side of the box in pixels of the frame")] = 0
+    frontality: Annotated[
+        float, Meta(ge=0, le=1, description="1 looks at the camera, 0 is a profile")
+    ] = 1.0
+    appearance: Annotated[
+        tuple[float, ...],
+        Meta(max_length=64, description="looks of a person, to tell people apart; no picture"),
+    ] = ()
 
 
 class FrameStatus(StrEnum):
