@@ -30,28 +30,23 @@ def change(folder: Path, field: str, value: object) -> None:
 
 def test_the_portrait_of_a_smiling_person_is_happy(model: FerModel) -> None:
     crop = crop_face(grey_astronaut(), (174, 64, 98, 98))
-    (row,) = model.probabilities(crop[np.newaxis])
+    (row,) = model.read(crop[np.newaxis]).probabilities
     assert EMOTIONS[int(row.argmax())] == "happiness"
 
 
 def test_rows_are_probabilities_whatever_the_batch(model: FerModel) -> None:
     crops, _ = drawn_faces(LARGEST_BATCH + 3, seed=1)
-    together = model.probabilities(crops)
+    together = model.read(crops).probabilities
     assert together.dtype == np.float32
     assert together.sum(axis=1) == pytest.approx(np.ones(len(crops)), abs=1e-5)
-    alone = np.concatenate([model.probabilities(crop[np.newaxis]) for crop in crops[-5:]])
+    alone = np.concatenate([model.read(crop[np.newaxis]).probabilities for crop in crops[-5:]])
     assert together[-5:] == pytest.approx(alone, abs=1e-5)
 
 
 def test_no_face_gives_no_row(model: FerModel) -> None:
-    assert model.probabilities(np.zeros((0, 48, 48), dtype=np.uint8)).shape == (0, 7)
-
-
-def test_a_mirrored_face_shows_the_same(model: FerModel) -> None:
-    assert model.manifest.training["mirror"] is True
-    crop = crop_face(grey_astronaut(), (174, 64, 98, 98))
-    both = model.probabilities(np.stack([crop, np.ascontiguousarray(crop[:, ::-1])]))
-    assert both[0] == pytest.approx(both[1], abs=1e-5)
+    readings = model.read(np.zeros((0, 48, 48), dtype=np.uint8))
+    assert readings.probabilities.shape == (0, 7)
+    assert readings.frontality.shape == (0,)
 
 
 def test_the_shipped_manifest_states_calibration_and_figures(model: FerModel) -> None:

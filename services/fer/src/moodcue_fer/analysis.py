@@ -97,7 +97,7 @@ class FaceAnalyser:
             for detection, (bright, sharp) in zip(detections, quality, strict=True)
         ]
         readable = np.array([problem is None for problem in problems], dtype=np.bool_)
-        rows = iter(self._model.probabilities(crops[readable]).astype(np.float64).tolist())
+        rows = iter(self._model.read(crops[readable]).probabilities.astype(np.float64).tolist())
         return tuple(
             Face(
                 box=detection.box,

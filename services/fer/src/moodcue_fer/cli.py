@@ -14,7 +14,7 @@ from moodcue import __version__
 from moodcue.errors import MoodcueError
 from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
-from moodcue_fer import app, commands
+from moodcue_fer import app, commands, measures
 from moodcue_fer.analysis import FaceAnalyser
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
 from moodcue_fer.settings import FerSettings
@@ -45,9 +45,17 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands_.add_parser("evaluate", help="measure the model on labelled faces")
     evaluate.add_argument("path", type=Path, metavar="PATH")
-    evaluate.add_argument("--dataset", required=True, choices=("fer2013", "ck48", "folder"))
+    evaluate.add_argument(
+        "--dataset", required=True, choices=("fer2013", "ck48", "folder", "people")
+    )
     evaluate.add_argument("--split", default="PublicTest", help="part of FER2013")
     evaluate.add_argument("--model", type=Path, help="model folder; default: the settings'")
+    evaluate.add_argument(
+        "--what",
+        choices=("accuracy", "robustness", "prior"),
+        default="accuracy",
+        help="robustness and prior: of FER2013 only",
+    )
     evaluate.set_defaults(run=_evaluate)
 
     bench = commands_.add_parser("bench", help="time each stage over the frames of a clip")
@@ -68,6 +76,12 @@ def _add_training_commands(
     train.add_argument("--batch-size", type=int, help="pictures per step")
     train.add_argument("--learning-rate", type=float, help="peak of the schedule")
     train.add_argument("--vote-share", type=float, help="weight of the FER+ votes, 0..1")
+    train.add_argument("--channels", type=_channels, help="such as 32,48,128,256")
+    train.add_argument("--yunet", type=Path, help="YuNet's ONNX file, to learn frontality from")
+    train.add_argument(
+        "--teacher", action="append", type=Path, default=[], help="finished run to learn from"
+    )
+    train.add_argument("--teacher-share", type=float, help="weight of the teachers, 0..1")
     train.add_argument("--mixup", type=float, help="parameter of mixup, 0 for none")
     train.add_argument("--seed", type=int, help="seed of the run")
     train.add_argument("--device", default="cpu", help="cpu, cuda, ...")
@@ -95,7 +109,13 @@ def _predict(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     folder = options.model or load_settings(FerSettings).model_dir or SHIPPED_MODEL
     model = FerModel(folder)
-    record = commands.evaluate_dataset(
+    if options.dataset == "people":
+        return _print(measures.measure_neutral_baseline(options.path, model=model))
+    if options.what == "robustness":
+        return _print(measures.measure_robustness(options.path, split=options.split, model=model))
+    if options.what == "prior":
+        return _print(measures.measure_prior(options.path, split=options.split, model=model))
+    record = measures.evaluate_dataset(
         options.dataset, folder=options.path, split=options.split, model=model
     )
     return _print([record])
@@ -108,11 +128,19 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     try:
-        from moodcue_fer.training.train import train  # noqa: PLC0415 - torch comes with the extra
+        # torch comes with the extra
+        from moodcue_fer.training.network import NetworkShape  # noqa: PLC0415 - as said
+        from moodcue_fer.training.train import train  # noqa: PLC0415 - as said
     except ImportError as error:
         raise _training_extra_missing(error) from error
-    names = ("epochs", "batch_size", "learning_rate", "vote_share", "mixup", "seed")
+    names = (
+        *("epochs", "batch_size", "learning_rate", "seed"),
+        *("vote_share", "mixup", "teacher_share"),
+    )
     changes = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.channels is not None:
+        stem, *widths = options.channels
+        changes["shape"] = NetworkShape(stem=stem, widths=tuple(widths))
     return _print(
         train(
             options.data,
@@ -120,6 +148,8 @@ def _train(options: argparse.Namespace) -> int:
             changes=changes,
             device=options.device,
             threads=options.threads,
+            yunet=options.yunet,
+            teachers=options.teacher,
         )
     )
 
@@ -137,6 +167,13 @@ def _export(options: argparse.Namespace) -> int:
 
 def _training_extra_missing(error: ImportError) -> MoodcueError:
     return MoodcueError(f"{error.name} is missing: pip install 'moodcue-fer[train]'")
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    channels = tuple(int(part) for part in text.split(","))
+    if len(channels) != 4 or min(channels) < 1:  # noqa: PLR2004 - stem and three stages
+        raise argparse.ArgumentTypeError(f"{text!r} is not four numbers such as 32,48,128,256")
+    return channels
 
 
 def _print(records: Iterable[dict[str, Any]]) -> int:

@@ -1,4 +1,4 @@
-"""The data commands: predict, evaluate and bench, each a stream of plain records."""
+"""The data commands predict and bench, each a stream of plain records."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,17 +14,7 @@ from moodcue.events import Face, FaceEmotion, FrameStatus
 from moodcue.identity import new_id, new_trace
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.analysis import FaceAnalyser
-from moodcue_fer.datasets import (
-    DatasetError,
-    Fer2013,
-    LabelledFaces,
-    load_ck48,
-    load_fer2013,
-    load_folder,
-)
-from moodcue_fer.evaluation import evaluate
 from moodcue_fer.faces import Detection, GreyPicture, crop_whole
-from moodcue_fer.model import FerModel
 from moodcue_fer.pictures import PictureError, decode_grey, read_grey
 
 Record = dict[str, Any]
@@ -62,33 +52,6 @@ def predict(paths: Iterable[Path], *, analyser: FaceAnalyser, is_crop: bool) -> 
             continue
         faces = _read_crop(grey, analyser) if is_crop else analyser.analyse(grey)
         yield {"path": str(path), "faces": [_face_record(face) for face in faces]}
-
-
-def evaluate_dataset(kind: str, *, folder: Path, split: str, model: FerModel) -> Record:
-    """Measure a model on labelled faces.
-
-    On FER2013 the figures are also given without the test pictures that are identical to a
-    training picture; on CK+ over the six classes that it shares with ours, answers from all
-    seven.
-
-    Args:
-        kind: `fer2013`, `ck48` or `folder`.
-        folder: Where the data is.
-        split: Part of FER2013: `PublicTest` or `Training`.
-        model: The model to measure.
-
-    Raises:
-        DatasetError: The data is missing or has nothing to measure.
-    """
-    if kind == "fer2013":
-        return _evaluate_fer2013(load_fer2013(folder), split=split, model=model)
-    faces = load_ck48(folder) if kind == "ck48" else load_folder(folder)
-    return {
-        "dataset": kind,
-        "model": model.manifest.name,
-        **_figures(faces, model=model),
-        "skipped": [{"path": path, "reason": reason} for path, reason in faces.skipped],
-    }
 
 
 def bench(clip: Path, *, analyser: FaceAnalyser) -> Record:
@@ -132,38 +95,6 @@ def bench(clip: Path, *, analyser: FaceAnalyser) -> Record:
             }
             for stage, times in spent.items()
         },
-    }
-
-
-def _evaluate_fer2013(faces: Fer2013, *, split: str, model: FerModel) -> Record:
-    part = faces.select(faces.usage == split)
-    if len(part.labels) == 0:
-        known = ", ".join(sorted(set(faces.usage.tolist())))
-        raise DatasetError(f"FER2013 has no part {split!r} here; known: {known}")
-    elsewhere = faces.groups[faces.usage != split]
-    duplicate = np.isin(part.groups, elsewhere)
-    probabilities = model.probabilities(part.crops)
-    return {
-        "dataset": "fer2013",
-        "split": split,
-        "model": model.manifest.name,
-        **evaluate(probabilities, part.labels),
-        "duplicates": int(duplicate.sum()),
-        "without_duplicates": (
-            None
-            if duplicate.all()
-            else evaluate(probabilities[~duplicate], part.labels[~duplicate])
-        ),
-    }
-
-
-def _figures(faces: LabelledFaces, *, model: FerModel) -> Record:
-    ours = faces.labels >= 0
-    if not ours.any():
-        raise DatasetError("none of the labels is one of ours: " + ", ".join(EMOTIONS))
-    return {
-        **evaluate(model.probabilities(faces.crops[ours]), faces.labels[ours]),
-        "other_labels": int((~ours).sum()),
     }
 
 

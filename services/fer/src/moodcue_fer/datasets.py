@@ -146,6 +146,24 @@ def load_folder(folder: Path) -> LabelledFaces:
     return LabelledFaces(crops=faces.crops, labels=faces.labels, skipped=unknown + faces.skipped)
 
 
+def load_people(folder: Path) -> dict[str, LabelledFaces]:
+    """Read a folder of people: in each of its subfolders one subfolder per label.
+
+    Args:
+        folder: Folder of the people, such as `anna/happy/1.png` and `anna/neutral/1.png`.
+
+    Returns:
+        Faces by the name of the person's folder.
+
+    Raises:
+        DatasetError: There is nobody, or a person's folder has nothing readable.
+    """
+    people = sorted(path for path in folder.glob("*") if path.is_dir())
+    if not people:
+        raise DatasetError(f"{folder} has no folders of people, such as {folder}/anna/neutral")
+    return {path.name: load_folder(path) for path in people}
+
+
 def _read_table(path: Path, *, columns: Iterable[str]) -> list[dict[str, str]]:
     if not path.is_file():
         raise DatasetError(f"{path} is missing: name the folder that holds labels.csv")

@@ -53,6 +53,15 @@ def evaluate(
     }
 
 
+def among(
+    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Return the probabilities given that the answer is one of the classes that the labels have."""
+    present = np.isin(np.arange(len(EMOTIONS)), labels)
+    inside = np.where(present, np.maximum(probabilities, np.finfo(np.float32).tiny), 0)
+    return np.asarray(inside / inside.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
 def confusion(
     answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:

@@ -1,5 +1,6 @@
-"""The network behind ONNX Runtime: face crops in, seven probabilities out."""
+"""The network behind ONNX Runtime: face crops in, seven probabilities and frontality out."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,25 @@ SHIPPED_MODEL: Final = Path(__file__).parent / "models" / "fer-cnn"
 
 LARGEST_BATCH: Final = 64
 """Crops per call of the runtime, so that memory stays bounded on large data sets."""
+
+PROBABILITIES: Final = "probabilities"
+FRONTALITY: Final = "frontality"
+"""Names of the outputs; a model may lack the frontality."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """What the network reads from faces.
+
+    Attributes:
+        probabilities: Of the seven in the order of `EMOTIONS`, float32, shape (faces, 7), each
+            row sums to 1.
+        frontality: 1 looks at the camera, 0 is a profile, float32, shape (faces,); ones where
+            the model does not tell.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    frontality: npt.NDArray[np.float32]
 
 
 class FerModel:
@@ -51,23 +71,38 @@ class FerModel:
         except Exception as error:
             raise ModelError(f"{folder / WEIGHTS} cannot be loaded: {error}") from error
         self._input = self._session.get_inputs()[0].name
+        self._tells_frontality = FRONTALITY in {out.name for out in self._session.get_outputs()}
 
-    def probabilities(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return the probabilities of the seven emotions, in the order of `EMOTIONS`.
+    def read(self, crops: npt.NDArray[np.uint8]) -> Readings:
+        """Read the emotions of faces and how frontal they are.
 
         Args:
             crops: Grey crops, uint8, shape (faces, 48, 48); no face is fine.
 
-        Returns:
-            float32, shape (faces, 7), each row sums to 1.
-
         Raises:
             ValueError: The crops have another shape or type.
         """
+        inputs = preprocess(crops)
+        if len(inputs) == 0:
+            return Readings(
+                probabilities=np.zeros((0, len(EMOTIONS)), dtype=np.float32),
+                frontality=np.zeros(0, dtype=np.float32),
+            )
         batches = [
-            self._session.run(None, {self._input: preprocess(crops[start : start + LARGEST_BATCH])})
-            for start in range(0, len(crops), LARGEST_BATCH)
+            self._infer(inputs[start : start + LARGEST_BATCH])
+            for start in range(0, len(inputs), LARGEST_BATCH)
         ]
-        if not batches:
-            return np.zeros((0, len(EMOTIONS)), dtype=np.float32)
-        return np.concatenate([outputs[0] for outputs in batches]).astype(np.float32, copy=False)
+        probabilities, frontality = zip(*batches, strict=True)
+        return Readings(
+            probabilities=np.concatenate(probabilities), frontality=np.concatenate(frontality)
+        )
+
+    def _infer(
+        self, inputs: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        names = [PROBABILITIES, FRONTALITY] if self._tells_frontality else [PROBABILITIES]
+        answers = self._session.run(names, {self._input: inputs})
+        probabilities = np.asarray(answers[0], dtype=np.float32)
+        if not self._tells_frontality:
+            return probabilities, np.ones(len(inputs), dtype=np.float32)
+        return probabilities, np.asarray(answers[1], dtype=np.float32)

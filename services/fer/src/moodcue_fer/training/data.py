@@ -1,7 +1,7 @@
-"""FER2013 as training material: split, soft targets and augmentation."""
+"""FER2013 as training material: split and soft targets."""
 
-import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from torch.nn import functional
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.datasets import Fer2013
 
+FIT_STEPS: Final = 60
+FIT_PENALTY: Final = 1e-4
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSplit:
@@ -18,7 +21,7 @@ class TrainingSplit:
 
     Attributes:
         train: Pictures to fit weights on.
-        held_out: Pictures to select the epoch and fit the temperature on.
+        held_out: Pictures to select the epoch and fit the calibration on.
         dropped_test_duplicates: Training pictures left out, being identical to a test picture.
         dropped_non_faces: Training pictures left out, having most votes for "not a face".
     """
@@ -27,27 +30,6 @@ class TrainingSplit:
     held_out: Fer2013
     dropped_test_duplicates: int
     dropped_non_faces: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """Random changes of a crop in training.
-
-    Attributes:
-        window: Side in pixels of the window that is cut at a random place.
-        rotation_degrees: Largest rotation to either side.
-        scale: Largest relative change of size to either side.
-        contrast: Largest relative change of contrast to either side.
-        brightness: Largest shift of brightness, in deviations of the crop.
-        cutout: Largest side in pixels of a grey square put over the crop, 0 for none.
-    """
-
-    window: int = 40
-    rotation_degrees: float = 15.0
-    scale: float = 0.15
-    contrast: float = 0.25
-    brightness: float = 0.25
-    cutout: int = 14
 
 
 def split_training(faces: Fer2013, *, held_out_share: float, seed: int) -> TrainingSplit:
@@ -74,96 +56,78 @@ def split_training(faces: Fer2013, *, held_out_share: float, seed: int) -> Train
     )
 
 
-def soft_targets(faces: Fer2013, *, vote_share: float, smoothing: float) -> npt.NDArray[np.float32]:
-    """Mix the label of FER2013 with the crowd's votes of FER+.
+def vote_shares(faces: Fer2013) -> npt.NDArray[np.float32]:
+    """Return the crowd's votes as shares, float32, shape (n, 10); zeros where nobody voted.
 
     Single votes count as slips and are left out, as in FER+ (Barsoum et al., 2016).
+    """
+    votes = np.concatenate([faces.votes, faces.other_votes], axis=1)
+    votes = np.where(votes > 1, votes, 0)
+    total = votes.sum(axis=1, keepdims=True)
+    return np.asarray(votes / np.maximum(total, 1), dtype=np.float32)
+
+
+class LabelOfVotes:
+    """The label that FER2013 probably gives to a picture with certain votes of FER+.
+
+    The two crowds differ: what FER+ calls neutral, FER2013 often calls sadness. A multinomial
+    logistic regression from the shares of the votes and their squares takes out that difference,
+    so that votes can stand beside labels.
+
+    Args:
+        shares: Shares of the votes, float32, shape (n, 10).
+        labels: Labels of the same pictures, places in `EMOTIONS`, shape (n,).
+    """
+
+    def __init__(self, shares: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> None:
+        inputs, wanted = self._inputs(shares), torch.from_numpy(labels)
+        self._weights = torch.zeros(inputs.shape[1], len(EMOTIONS), requires_grad=True)
+        optimizer = torch.optim.LBFGS(
+            [self._weights], max_iter=FIT_STEPS, line_search_fn="strong_wolfe"
+        )
+
+        def loss() -> torch.Tensor:
+            optimizer.zero_grad()
+            value = functional.cross_entropy(inputs @ self._weights, wanted)
+            value = value + FIT_PENALTY * self._weights.square().sum()
+            value.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            return value
+
+        optimizer.step(loss)  # type: ignore[no-untyped-call]  # as above
+
+    def __call__(self, shares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return probabilities of the labels, float32, shape (n, 7)."""
+        with torch.no_grad():
+            answers = functional.softmax(self._inputs(shares) @ self._weights, dim=1)
+        return np.asarray(answers.numpy(), dtype=np.float32)
+
+    @staticmethod
+    def _inputs(shares: npt.NDArray[np.float32]) -> torch.Tensor:
+        known = torch.from_numpy(shares)
+        return torch.cat([known, known.square(), torch.ones(len(known), 1)], dim=1)
+
+
+def soft_targets(
+    faces: Fer2013, *, vote_share: float, smoothing: float, debias: bool = True
+) -> npt.NDArray[np.float32]:
+    """Mix the label of FER2013 with what FER+'s votes say of it.
 
     Args:
         faces: Labelled faces.
-        vote_share: Weight of the votes in the mix, 0..1.
+        vote_share: Weight of the votes in the mix, 0..1; no weight where nobody voted.
         smoothing: Weight of the uniform distribution over the seven, 0..1.
+        debias: Take the votes through `LabelOfVotes`, fitted on these faces; else as they are.
 
     Returns:
         Probabilities, float32, shape (n, 7).
     """
     label = np.eye(len(EMOTIONS), dtype=np.float32)[faces.labels]
-    votes = np.where(faces.votes > 1, faces.votes, 0)
-    total = votes.sum(axis=1, keepdims=True)
-    crowd = np.where(total > 0, votes / np.maximum(total, 1), label)
-    mixed = (1 - vote_share) * label + vote_share * crowd
-    return ((1 - smoothing) * mixed + smoothing / len(EMOTIONS)).astype(np.float32)
-
-
-def augment(
-    crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
-) -> torch.Tensor:
-    """Change preprocessed crops at random.
-
-    Args:
-        crops: Preprocessed crops, shape (faces, 1, 48, 48), on any device.
-        settings: Ranges of the changes.
-        generator: Source of randomness, on the CPU, so that every device draws the same.
-
-    Returns:
-        Changed crops, shape (faces, 1, window, window).
-    """
-    moved = _move(crops, settings=settings, generator=generator)
-    count = len(crops)
-    gain = 1 + settings.contrast * _symmetric(count, generator=generator).to(crops.device)
-    shift = settings.brightness * _symmetric(count, generator=generator).to(crops.device)
-    lit = moved * gain.view(-1, 1, 1, 1) + shift.view(-1, 1, 1, 1)
-    if settings.cutout == 0:
-        return lit
-    return lit.masked_fill(
-        _squares(count, settings=settings, generator=generator).to(lit.device), 0.0
-    )
-
-
-def _move(
-    crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
-) -> torch.Tensor:
-    count, size = len(crops), crops.shape[-1]
-    angle = math.radians(settings.rotation_degrees) * _symmetric(count, generator=generator)
-    zoom = (1 + settings.scale * _symmetric(count, generator=generator)) * settings.window / size
-    mirror = torch.randint(0, 2, (count,), generator=generator) * 2.0 - 1.0
-    play = (1 - zoom).abs()
-    matrix = torch.stack(
-        [
-            torch.stack(
-                [
-                    zoom * mirror * angle.cos(),
-                    -zoom * angle.sin(),
-                    play * _symmetric(count, generator=generator),
-                ],
-                dim=1,
-            ),
-            torch.stack(
-                [
-                    zoom * mirror * angle.sin(),
-                    zoom * angle.cos(),
-                    play * _symmetric(count, generator=generator),
-                ],
-                dim=1,
-            ),
-        ],
-        dim=1,
-    ).to(crops.device)
-    shape = [count, 1, settings.window, settings.window]
-    grid = functional.affine_grid(matrix, shape, align_corners=False)
-    return functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
-
-
-def _squares(count: int, *, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
-    window = settings.window
-    side = torch.randint(0, settings.cutout + 1, (count, 1, 1), generator=generator)
-    top = torch.randint(0, window, (count, 1, 1), generator=generator) - side // 2
-    left = torch.randint(0, window, (count, 1, 1), generator=generator) - side // 2
-    rows = torch.arange(window).view(1, -1, 1)
-    columns = torch.arange(window).view(1, 1, -1)
-    inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
-    return inside.unsqueeze(1)
-
-
-def _symmetric(count: int, *, generator: torch.Generator) -> torch.Tensor:
-    return torch.rand(count, generator=generator) * 2 - 1
+    shares = vote_shares(faces)
+    seven = shares[:, : len(EMOTIONS)]
+    voted = seven.sum(axis=1, keepdims=True) > 0
+    if debias and vote_share > 0:
+        crowd = LabelOfVotes(shares, faces.labels)(shares)
+    else:
+        crowd = seven / np.maximum(seven.sum(axis=1, keepdims=True), 1e-6)
+    mixed = (1 - vote_share) * label + vote_share * np.where(voted, crowd, label)
+    return np.asarray((1 - smoothing) * mixed + smoothing / len(EMOTIONS), dtype=np.float32)

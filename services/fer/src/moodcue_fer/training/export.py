@@ -2,9 +2,10 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
@@ -13,19 +14,21 @@ from moodcue.model_folder import WEIGHTS, ModelManifest, sha256_of, write_manife
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.datasets import load_fer2013
 from moodcue_fer.evaluation import calibration_error, evaluate
-from moodcue_fer.model import FerModel
+from moodcue_fer.model import FRONTALITY, PROBABILITIES, FerModel
+from moodcue_fer.personal import baseline
 from moodcue_fer.preprocessing import CROP_SIZE, DESCRIPTION, preprocess
 from moodcue_fer.training.data import split_training
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.train import (
-    BEST,
+    FRONTALITY_FILE,
     MEASURE_BATCH,
-    TrainingConfig,
     TrainingError,
+    load_network,
     read_config,
 )
 
 NAME: Final = "fer-cnn"
+VERSION: Final = "0.2.0"
 OPSET: Final = 18
 PARITY_TOLERANCE: Final = 1e-5
 """Largest difference of a probability between torch and ONNX Runtime."""
@@ -35,30 +38,50 @@ HEADLINE: Final = ("n", "accuracy", "accuracy_interval_95", "macro_f1", "ece")
 
 
 class ServedNetwork(nn.Module):
-    """The network as it is served: probabilities, softened by a temperature.
+    """The network as it is served: probabilities, softened by a temperature, and frontality.
 
     Args:
-        network: Gives logits.
-        temperature: Divides the logits (Guo et al., 2017).
-        mirror: Takes the mean of the logits of a face and its mirror image.
+        network: Gives the answers.
+        temperature: Divides the logits of the labels (Guo et al., 2017).
+        mirror: Takes the mean of the answers for a face and its mirror image.
+        frontality: Says also how frontal a face is.
     """
 
-    def __init__(self, network: nn.Module, *, temperature: float = 1.0, mirror: bool) -> None:
+    def __init__(
+        self,
+        network: FaceNetwork,
+        *,
+        temperature: float = 1.0,
+        mirror: bool = False,
+        frontality: bool = True,
+    ) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
         self.mirror = mirror
+        self.frontality = frontality
 
-    def logits(self, crops: torch.Tensor) -> torch.Tensor:
-        """Return logits before the temperature, shape (faces, 7)."""
-        logits = cast("torch.Tensor", self.network(crops))
+    def logits(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits of labels, shape (faces, 7), and of frontality, shape (faces,)."""
+        answers = self.network(crops)
         if not self.mirror:
-            return logits
-        return (logits + cast("torch.Tensor", self.network(crops.flip(-1)))) / 2
+            return answers.labels, answers.frontality
+        mirrored = self.network(crops.flip(-1))
+        return (
+            (answers.labels + mirrored.labels) / 2,
+            (answers.frontality + mirrored.frontality) / 2,
+        )
 
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        """Return probabilities, shape (faces, 7), of preprocessed crops (faces, 1, 48, 48)."""
-        return functional.softmax(self.logits(crops) / self.temperature, dim=1)
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Answer for preprocessed crops, shape (faces, 1, 48, 48).
+
+        Returns:
+            Probabilities, shape (faces, 7), and, where it was learned, frontality 0..1, shape
+            (faces,).
+        """
+        labels, frontality = self.logits(crops)
+        probabilities = functional.softmax(labels / self.temperature, dim=1)
+        return (probabilities, frontality.sigmoid()) if self.frontality else (probabilities,)
 
 
 def export(run: Path, *, data: Path, folder: Path, mirror: bool) -> dict[str, Any]:
@@ -81,29 +104,37 @@ def export(run: Path, *, data: Path, folder: Path, mirror: bool) -> dict[str, An
         DatasetError: The data is missing.
     """
     config = read_config(run)
-    network, epoch = _load_network(run)
-    faces = load_fer2013(data)
-    held_out = split_training(
-        faces, held_out_share=config.held_out_share, seed=config.seed
-    ).held_out
-    served = ServedNetwork(network, mirror=mirror).eval()
+    network, epoch = load_network(run)
+    split = split_training(
+        load_fer2013(data), held_out_share=config.held_out_share, seed=config.split_seed
+    )
+    held_out = split.held_out
+    served = ServedNetwork(
+        network, mirror=mirror, frontality=(run / FRONTALITY_FILE).is_file()
+    ).eval()
     crops = torch.from_numpy(preprocess(held_out.crops))
-    labels = torch.from_numpy(held_out.labels)
     with torch.no_grad():
-        logits = torch.cat(
-            [
-                served.logits(crops[start : start + MEASURE_BATCH])
-                for start in range(0, len(crops), MEASURE_BATCH)
-            ]
-        )
+        logits = torch.cat([served.logits(batch)[0] for batch in torch.split(crops, MEASURE_BATCH)])
     before = calibration_error(functional.softmax(logits, dim=1).numpy(), held_out.labels)
-    served.temperature = fit_temperature(logits, labels)
+    served.temperature = fit_temperature(logits, torch.from_numpy(held_out.labels))
+    neutral = torch.from_numpy(held_out.labels == EMOTIONS.index("neutral"))
+    calm = functional.softmax(logits[neutral] / served.temperature, dim=1)
+    facts = {
+        "epoch": epoch,
+        "temperature": served.temperature,
+        "mirror": mirror,
+        "prior": (
+            np.bincount(split.train.labels, minlength=len(EMOTIONS)) / len(split.train.labels)
+        ).tolist(),
+        "usual_neutral": baseline(calm.numpy()).tolist(),
+        "config": asdict(config),
+    }
     folder.mkdir(parents=True, exist_ok=True)
     write_onnx(served, folder / WEIGHTS)
-    manifest = _manifest(config, folder=folder, epoch=epoch, served=served)
+    manifest = _manifest(facts, folder=folder)
     write_manifest(folder, manifest)
     parity = check_parity(served, folder=folder, crops=held_out.crops[:PARITY_FACES])
-    figures = evaluate(FerModel(folder).probabilities(held_out.crops), held_out.labels)
+    figures = evaluate(FerModel(folder).read(held_out.crops).probabilities, held_out.labels)
     metrics = {
         "held_out_of_training": {name: figures[name] for name in HEADLINE},
         "ece_before_temperature": before,
@@ -126,7 +157,7 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return float(candidates[int(np.argmin(losses))])
 
 
-def write_onnx(network: nn.Module, path: Path) -> None:
+def write_onnx(network: ServedNetwork, path: Path) -> None:
     """Write a network as ONNX with any number of faces per call, weights within the file."""
     faces = torch.export.Dim("faces", min=1)
     program = torch.onnx.export(
@@ -135,7 +166,7 @@ def write_onnx(network: nn.Module, path: Path) -> None:
         dynamo=True,
         dynamic_shapes=({0: faces},),
         input_names=["crops"],
-        output_names=["probabilities"],
+        output_names=[PROBABILITIES, FRONTALITY] if network.frontality else [PROBABILITIES],
         opset_version=OPSET,
         verbose=False,
     )
@@ -144,8 +175,8 @@ def write_onnx(network: nn.Module, path: Path) -> None:
     program.save(path, external_data=False)
 
 
-def check_parity(network: nn.Module, *, folder: Path, crops: np.ndarray[Any, Any]) -> float:
-    """Return the largest difference of a probability between torch and ONNX Runtime.
+def check_parity(network: ServedNetwork, *, folder: Path, crops: npt.NDArray[np.uint8]) -> float:
+    """Return the largest difference of an answer between torch and ONNX Runtime.
 
     Args:
         network: What was exported.
@@ -156,8 +187,13 @@ def check_parity(network: nn.Module, *, folder: Path, crops: np.ndarray[Any, Any
         TrainingError: The difference is above `PARITY_TOLERANCE`.
     """
     with torch.no_grad():
-        wanted = network(torch.from_numpy(preprocess(crops))).numpy()
-    difference = float(np.abs(FerModel(folder).probabilities(crops) - wanted).max())
+        wanted = network(torch.from_numpy(preprocess(crops)))
+    readings = FerModel(folder).read(crops)
+    given = (readings.probabilities, readings.frontality)
+    difference = max(
+        float(np.abs(answer - target.numpy()).max())
+        for answer, target in zip(given, wanted, strict=False)
+    )
     if difference > PARITY_TOLERANCE:
         raise TrainingError(
             f"ONNX Runtime differs from torch by {difference:.2g}, allowed {PARITY_TOLERANCE:.0e}"
@@ -165,21 +201,10 @@ def check_parity(network: nn.Module, *, folder: Path, crops: np.ndarray[Any, Any
     return difference
 
 
-def _load_network(run: Path) -> tuple[FaceNetwork, int]:
-    if not (run / BEST).is_file():
-        raise TrainingError(f"{run} has no {BEST}: train first")
-    state = torch.load(run / BEST, map_location="cpu", weights_only=True)
-    network = FaceNetwork()
-    network.load_state_dict(state["network"])
-    return network.eval(), int(state["epoch"])
-
-
-def _manifest(
-    config: TrainingConfig, *, folder: Path, epoch: int, served: ServedNetwork
-) -> ModelManifest:
+def _manifest(facts: dict[str, Any], *, folder: Path) -> ModelManifest:
     return ModelManifest(
         name=NAME,
-        version="0.1.0",
+        version=VERSION,
         sha256=sha256_of(folder / WEIGHTS),
         labels=EMOTIONS,
         input={
@@ -191,10 +216,7 @@ def _manifest(
         training={
             "data": "FER2013 Training without its held-out part and copies of PublicTest pictures",
             "targets": "FER2013 labels mixed with FER+ votes",
-            "epoch": epoch,
-            "temperature": served.temperature,
-            "mirror": served.mirror,
-            "config": asdict(config),
+            **facts,
         },
         metrics={},
     )

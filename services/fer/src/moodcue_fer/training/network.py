@@ -1,11 +1,45 @@
-"""The network: a small residual CNN for 48x48 grey faces."""
+"""The network: a small residual CNN for 48x48 grey faces, with a head per question."""
 
-from typing import cast
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from moodcue.taxonomy import EMOTIONS
+
+VOTES = len(EMOTIONS) + 3
+"""What the crowd of FER+ could vote for: the seven, contempt, unknown, not a face."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkShape:
+    """How large the network is.
+
+    Attributes:
+        stem: Channels of the first convolution, at full size.
+        widths: Channels at half, a quarter and an eighth of the size.
+        blocks: Residual blocks at each of these sizes.
+    """
+
+    stem: int = 24
+    widths: tuple[int, int, int] = (64, 128, 256)
+    blocks: tuple[int, int, int] = (1, 1, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the network says of a batch of faces, before any softmax or sigmoid.
+
+    Attributes:
+        labels: Logits of FER2013's labels, shape (faces, 7).
+        votes: Logits of the crowd's votes, shape (faces, 10): the seven, contempt, unknown, not
+            a face.
+        frontality: Logit of looking at the camera, shape (faces,).
+    """
+
+    labels: torch.Tensor
+    votes: torch.Tensor
+    frontality: torch.Tensor
 
 
 class ResidualBlock(nn.Module):
@@ -24,38 +58,42 @@ class ResidualBlock(nn.Module):
 
 
 class FaceNetwork(nn.Module):
-    """Crops to logits, with global average pooling, so that any input from 32x32 up fits.
+    """Crops to answers, with global average pooling, so that any input from 32x32 up fits.
 
     Args:
+        shape: How large it is.
         dropout: Share of pooled features dropped in training.
     """
 
-    def __init__(self, *, dropout: float = 0.3) -> None:
+    def __init__(self, shape: NetworkShape | None = None, *, dropout: float = 0.3) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            convolution(1, 32),
-            nn.MaxPool2d(2),
-            convolution(32, 64),
-            nn.MaxPool2d(2),
-            ResidualBlock(64),
-            convolution(64, 128),
-            nn.MaxPool2d(2, ceil_mode=True),
-            ResidualBlock(128),
-            convolution(128, 256, stride=2),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
+        shape = shape or NetworkShape()
+        layers: list[nn.Module] = [convolution(1, shape.stem)]
+        channels = shape.stem
+        for width, blocks in zip(shape.widths, shape.blocks, strict=True):
+            layers += [nn.MaxPool2d(2, ceil_mode=True), convolution(channels, width)]
+            layers += [ResidualBlock(width) for _ in range(blocks)]
+            channels = width
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.dropout = nn.Dropout(dropout)
+        self.labels = nn.Linear(channels, len(EMOTIONS))
+        self.votes = nn.Linear(channels, VOTES)
+        self.frontality = nn.Linear(channels, 1)
+
+    def forward(self, crops: torch.Tensor) -> Answers:
+        """Answer for preprocessed crops, shape (faces, 1, height, width)."""
+        pooled = self.dropout(self.features(crops))
+        return Answers(
+            labels=self.labels(pooled),
+            votes=self.votes(pooled),
+            frontality=self.frontality(pooled).squeeze(1),
         )
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(256, len(EMOTIONS)))
-
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (faces, 7), of preprocessed crops (faces, 1, height, width)."""
-        return cast("torch.Tensor", self.head(self.features(crops)))
 
 
-def convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
+def convolution(inputs: int, outputs: int) -> nn.Sequential:
     """Return a 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )

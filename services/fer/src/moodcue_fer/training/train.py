@@ -2,27 +2,30 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from moodcue.errors import MoodcueError
 from moodcue_fer.datasets import Fer2013, load_fer2013
-from moodcue_fer.preprocessing import preprocess
-from moodcue_fer.training.data import Augmentation, augment, soft_targets, split_training
-from moodcue_fer.training.network import FaceNetwork
+from moodcue_fer.training.augment import Augmentation, augment, standardise
+from moodcue_fer.training.data import TrainingSplit, soft_targets, split_training, vote_shares
+from moodcue_fer.training.frontality import measure_frontality
+from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
 
 CHECKPOINT: Final = "checkpoint.pt"
 BEST: Final = "best.pt"
 LOG: Final = "log.jsonl"
 CONFIG: Final = "config.json"
+FRONTALITY_FILE: Final = "frontality.npy"
 MEASURE_BATCH: Final = 256
 
 
@@ -40,27 +43,75 @@ class TrainingConfig:
         learning_rate: Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9).
         weight_decay: L2 penalty on the weights.
         dropout: Share of pooled features dropped.
-        vote_share: Weight of the FER+ votes in the targets, 0..1.
+        vote_share: Weight of the FER+ votes in the targets of the labels, 0..1.
+        debias: The votes are turned into probable labels before they are mixed in.
         smoothing: Weight of the uniform distribution in the targets, 0..1.
+        votes_weight: Weight of the loss of the head that predicts the votes.
+        frontality_weight: Weight of the loss of the head that predicts frontality.
         mixup: Parameter of the Beta distribution of mixup, 0 for none.
+        teacher_share: Weight of what the teachers say in the targets, 0..1.
         average_decay: Decay per step of the moving average of the weights.
         held_out_share: Share of Training that is held out, 0..1.
-        seed: Seed of the split, the weights, the order and the augmentation.
+        split_seed: Seed of the choice of what is held out; the same for teachers and pupils.
+        seed: Seed of the weights, the order and the augmentation.
+        bfloat16: Convolutions are computed in bfloat16, which halves the time where the
+            processor knows it.
+        shape: How large the network is.
         augmentation: Ranges of the augmentation.
     """
 
-    epochs: int = 20
+    epochs: int = 60
     batch_size: int = 128
-    learning_rate: float = 0.12
+    learning_rate: float = 0.1
     weight_decay: float = 5e-4
     dropout: float = 0.3
-    vote_share: float = 0.3
-    smoothing: float = 0.03
-    mixup: float = 0.0
+    vote_share: float = 0.5
+    debias: bool = True
+    smoothing: float = 0.0
+    votes_weight: float = 0.5
+    frontality_weight: float = 0.2
+    mixup: float = 0.2
+    teacher_share: float = 0.0
     average_decay: float = 0.998
-    held_out_share: float = 0.08
+    held_out_share: float = 0.05
+    split_seed: int = 7
     seed: int = 7
+    bfloat16: bool = True
+    shape: NetworkShape = field(default_factory=NetworkShape)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """What the network shall answer, one row per face.
+
+    Attributes:
+        labels: Probabilities, shape (n, 7).
+        votes: Shares of the votes, shape (n, 10); zeros where nobody voted.
+        frontality: 0..1, not a number where unknown, shape (n,).
+    """
+
+    labels: torch.Tensor
+    votes: torch.Tensor
+    frontality: torch.Tensor
+
+    def select(self, places: torch.Tensor) -> "Targets":
+        """Return some of the rows."""
+        return Targets(
+            labels=self.labels[places],
+            votes=self.votes[places],
+            frontality=self.frontality[places],
+        )
+
+    def mixed(self, share: float) -> "Targets":
+        """Mix every row with that of its partner, the same place from the end."""
+
+        def mix(rows: torch.Tensor) -> torch.Tensor:
+            return share * rows + (1 - share) * rows.flip(0)
+
+        return Targets(
+            labels=mix(self.labels), votes=mix(self.votes), frontality=mix(self.frontality)
+        )
 
 
 class Trainer:
@@ -71,26 +122,34 @@ class Trainer:
         folder: Folder of the run: log, configuration and checkpoints.
         config: What to do.
         device: `cpu`, `cuda` or another device of torch.
+        yunet: ONNX file of YuNet, which says how frontal the faces are; None: not learned.
+        teachers: Trained networks whose mean answer is learned with `teacher_share`.
     """
 
     def __init__(
-        self, faces: Fer2013, *, folder: Path, config: TrainingConfig, device: str = "cpu"
+        self,
+        faces: Fer2013,
+        *,
+        folder: Path,
+        config: TrainingConfig,
+        device: str = "cpu",
+        yunet: Path | None = None,
+        teachers: Sequence[FaceNetwork] = (),
     ) -> None:
         self._config = config
         self._folder = folder
         self._device = torch.device(device)
-        split = split_training(faces, held_out_share=config.held_out_share, seed=config.seed)
-        targets = soft_targets(
-            split.train, vote_share=config.vote_share, smoothing=config.smoothing
+        self._split = split_training(
+            faces, held_out_share=config.held_out_share, seed=config.split_seed
         )
-        self._split = split
-        self._crops = torch.from_numpy(preprocess(split.train.crops)).to(self._device)
-        self._targets = torch.from_numpy(targets).to(self._device)
-        self._held_out_crops = torch.from_numpy(preprocess(split.held_out.crops)).to(self._device)
-        self._held_out_labels = torch.from_numpy(split.held_out.labels).to(self._device)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._crops = _as_tensor(self._split.train.crops).to(self._device)
+        self._targets = self._make_targets(self._split, yunet=yunet)
+        self._held_out_crops = _as_tensor(self._split.held_out.crops).to(self._device)
+        self._held_out_labels = torch.from_numpy(self._split.held_out.labels).to(self._device)
+        self._teachers = [_fast(teacher.eval().to(self._device)) for teacher in teachers]
         torch.manual_seed(config.seed)
-        network = FaceNetwork(dropout=config.dropout)
-        self._network = network.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
+        self._network = _fast(FaceNetwork(config.shape, dropout=config.dropout).to(self._device))
         self._average = AveragedModel(
             self._network,
             multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]  # torch has no types here
@@ -110,6 +169,22 @@ class Trainer:
         self._epoch = 0
         self._best = -1.0
 
+    def _make_targets(self, split: TrainingSplit, *, yunet: Path | None) -> Targets:
+        config, faces = self._config, split.train
+        labels = soft_targets(
+            faces, vote_share=config.vote_share, smoothing=config.smoothing, debias=config.debias
+        )
+        frontality = np.full(len(faces.labels), np.nan, dtype=np.float32)
+        if yunet is not None:
+            frontality = _once(
+                self._folder / FRONTALITY_FILE, lambda: measure_frontality(faces.crops, yunet=yunet)
+            )
+        return Targets(
+            labels=torch.from_numpy(labels).to(self._device),
+            votes=torch.from_numpy(vote_shares(faces)).to(self._device),
+            frontality=torch.from_numpy(frontality).to(self._device),
+        )
+
     def run(self) -> Iterator[dict[str, Any]]:
         """Train to the last epoch, from the checkpoint in the folder if there is one.
 
@@ -119,7 +194,6 @@ class Trainer:
         Raises:
             TrainingError: The folder holds a run with another configuration.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._resume()
         while self._epoch < self._config.epochs:
             start = time.monotonic()
@@ -156,10 +230,12 @@ class Trainer:
         for step in range(self._steps_per_epoch):
             places = order[step * config.batch_size : (step + 1) * config.batch_size]
             crops = augment(self._crops[places], settings=config.augmentation, generator=generator)
-            crops, targets = self._mix(crops, self._targets[places], step=step)
-            loss = functional.cross_entropy(
-                self._network(crops.contiguous(memory_format=torch.channels_last)), targets
-            )
+            crops, targets = self._mix(crops, self._targets.select(places), step=step)
+            crops = crops.contiguous(memory_format=torch.channels_last)
+            targets = self._ask_teachers(crops, targets)
+            with self._precision():
+                answers = self._network(crops)
+            loss = loss_of(answers, targets, config=config)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # as above
             self._optimizer.step()
@@ -168,27 +244,40 @@ class Trainer:
             total += loss.item()
         return total / self._steps_per_epoch
 
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(
+            self._device.type, dtype=torch.bfloat16, enabled=self._config.bfloat16
+        )
+
     def _mix(
-        self, crops: torch.Tensor, targets: torch.Tensor, *, step: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, crops: torch.Tensor, targets: Targets, *, step: int
+    ) -> tuple[torch.Tensor, Targets]:
         if self._config.mixup == 0:
             return crops, targets
         generator = np.random.default_rng([self._config.seed, self._epoch, step])
         share = float(generator.beta(self._config.mixup, self._config.mixup))
-        return (
-            share * crops + (1 - share) * crops.flip(0),
-            share * targets + (1 - share) * targets.flip(0),
-        )
+        return share * crops + (1 - share) * crops.flip(0), targets.mixed(share)
+
+    def _ask_teachers(self, crops: torch.Tensor, targets: Targets) -> Targets:
+        """Mix the answers of the teachers, who see the same changed crops, into the targets."""
+        share = self._config.teacher_share
+        if not self._teachers or share == 0:
+            return targets
+        with torch.no_grad(), self._precision():
+            answers = [teacher(crops) for teacher in self._teachers]
+        labels = torch.stack([functional.softmax(a.labels.float(), 1) for a in answers]).mean(0)
+        return replace(targets, labels=(1 - share) * targets.labels + share * labels)
 
     @torch.no_grad()
     def _accuracy(self) -> float:
         self._average.eval()
-        logits = torch.cat(
-            [
-                self._average(self._held_out_crops[start : start + MEASURE_BATCH])
-                for start in range(0, len(self._held_out_crops), MEASURE_BATCH)
-            ]
-        )
+        with self._precision():
+            logits = torch.cat(
+                [
+                    self._average(standardise(batch.float())).labels.float()
+                    for batch in torch.split(self._held_out_crops, MEASURE_BATCH)
+                ]
+            )
         return float((logits.argmax(1) == self._held_out_labels).float().mean())
 
     def _resume(self) -> None:
@@ -250,8 +339,51 @@ class Trainer:
             log.write(json.dumps(line) + "\n")
 
 
+def loss_of(answers: Answers, targets: Targets, *, config: TrainingConfig) -> torch.Tensor:
+    """Return the loss of a batch: cross-entropy of labels and votes, squared error of frontality.
+
+    Args:
+        answers: What the network says.
+        targets: What it should say; votes of zero and an unknown frontality do not count.
+        config: Weights of the parts.
+    """
+    loss = functional.cross_entropy(answers.labels.float(), targets.labels)
+    if config.votes_weight > 0:
+        surprise = -(targets.votes * functional.log_softmax(answers.votes.float(), 1)).sum(1)
+        loss = loss + config.votes_weight * surprise.mean()
+    known = targets.frontality.isfinite()
+    if config.frontality_weight > 0 and bool(known.any()):
+        said = answers.frontality.float().sigmoid()[known]
+        loss = loss + config.frontality_weight * functional.mse_loss(
+            said, targets.frontality[known]
+        )
+    return loss
+
+
+def _as_tensor(crops: npt.NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(crops).unsqueeze(1)
+
+
+def _fast(network: FaceNetwork) -> FaceNetwork:
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch has it
+
+
+def _once(path: Path, measure: Callable[[], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Measure something once per run folder."""
+    if not path.is_file():
+        np.save(path, measure())
+    return np.asarray(np.load(path), dtype=np.float32)
+
+
 def train(
-    data: Path, *, folder: Path, changes: dict[str, Any], device: str, threads: int
+    data: Path,
+    *,
+    folder: Path,
+    changes: dict[str, Any],
+    device: str,
+    threads: int,
+    yunet: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> Iterator[dict[str, Any]]:
     """Train on FER2013 and yield one record per epoch.
 
@@ -261,14 +393,37 @@ def train(
         changes: Fields of `TrainingConfig` that differ from their defaults.
         device: Device of torch.
         threads: Threads of torch on the CPU.
+        yunet: ONNX file of YuNet, to learn frontality from.
+        teachers: Folders of finished runs to learn from.
 
     Raises:
-        MoodcueError: The data is missing, or the folder holds another run.
+        MoodcueError: The data is missing, a teacher too, or the folder holds another run.
     """
     torch.set_num_threads(threads)
-    config = TrainingConfig(**changes)
-    trainer = Trainer(load_fer2013(data), folder=folder, config=config, device=device)
+    trainer = Trainer(
+        load_fer2013(data),
+        folder=folder,
+        config=TrainingConfig(**changes),
+        device=device,
+        yunet=yunet,
+        teachers=[load_network(teacher)[0] for teacher in teachers],
+    )
     yield from trainer.run()
+
+
+def load_network(run: Path) -> tuple[FaceNetwork, int]:
+    """Return the best network of a run, ready to answer, and the epoch that it is of.
+
+    Raises:
+        TrainingError: The folder holds no run or no weights.
+    """
+    config = read_config(run)
+    if not (run / BEST).is_file():
+        raise TrainingError(f"{run} has no {BEST}: train first")
+    state = torch.load(run / BEST, map_location="cpu", weights_only=True)
+    network = FaceNetwork(config.shape)
+    network.load_state_dict(state["network"])
+    return network.eval(), int(state["epoch"])
 
 
 def read_config(folder: Path) -> TrainingConfig:

@@ -1,0 +1,143 @@
+"""Random changes of face crops in training: what a camera, a detector and a room may do."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch.nn import functional
+
+from moodcue_fer.preprocessing import DEVIATION_FLOOR
+
+WHITE: Final = 255.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Ranges of the changes; each is drawn anew for every crop.
+
+    Attributes:
+        window: Side in pixels of what is cut out at a random place.
+        rotation_degrees: Largest rotation to either side.
+        scale: Largest relative change of size to either side.
+        gamma: Largest change of the logarithm of gamma to either side.
+        side_light: Largest relative change of brightness from the middle to a side.
+        coarse_share: Share of the crops that are reduced and enlarged again, as small or blurred
+            faces are.
+        coarse_pixels: Smallest side in pixels that they are reduced to.
+        noise: Largest deviation of added noise, in grey levels.
+        cutout: Largest side in pixels of a grey square put over the crop, 0 for none.
+    """
+
+    window: int = 44
+    rotation_degrees: float = 15.0
+    scale: float = 0.15
+    gamma: float = 0.4
+    side_light: float = 0.4
+    coarse_share: float = 0.2
+    coarse_pixels: int = 14
+    noise: float = 6.0
+    cutout: int = 16
+
+
+def augment(
+    crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    """Change grey crops at random and standardise them as `preprocess` does.
+
+    Args:
+        crops: Grey crops, uint8, shape (faces, 1, 48, 48), on any device.
+        settings: Ranges of the changes.
+        generator: Source of randomness, on the CPU, so that every device draws the same.
+
+    Returns:
+        Input of the network, float32, shape (faces, 1, window, window).
+    """
+    moved = _move(crops.float(), settings=settings, generator=generator)
+    lit = _relight(moved, settings=settings, generator=generator)
+    seen = _coarsen(lit, settings=settings, generator=generator)
+    noise = settings.noise * _uniform(len(seen), generator=generator).to(seen.device)
+    grain = torch.randn(seen.shape, generator=generator).to(seen.device)
+    standard = standardise(seen + noise.view(-1, 1, 1, 1) * grain)
+    if settings.cutout == 0:
+        return standard
+    squares = _squares(len(crops), settings=settings, generator=generator)
+    return standard.masked_fill(squares.to(standard.device), 0.0)
+
+
+def standardise(crops: torch.Tensor) -> torch.Tensor:
+    """Do to grey levels on any device what `moodcue_fer.preprocessing.preprocess` does.
+
+    Args:
+        crops: Grey levels 0..255, float32, shape (faces, 1, height, width).
+    """
+    mean = crops.mean(dim=(2, 3), keepdim=True)
+    deviation = crops.std(dim=(2, 3), keepdim=True, correction=0).clamp_min(DEVIATION_FLOOR)
+    return (crops - mean) / deviation
+
+
+def _move(
+    crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    count, size = len(crops), crops.shape[-1]
+    angle = math.radians(settings.rotation_degrees) * _symmetric(count, generator=generator)
+    zoom = (1 + settings.scale * _symmetric(count, generator=generator)) * settings.window / size
+    mirror = torch.randint(0, 2, (count,), generator=generator) * 2.0 - 1.0
+    play = (1 - zoom).abs()
+    across = play * _symmetric(count, generator=generator)
+    down = play * _symmetric(count, generator=generator)
+    first = torch.stack([zoom * mirror * angle.cos(), -zoom * angle.sin(), across], dim=1)
+    second = torch.stack([zoom * mirror * angle.sin(), zoom * angle.cos(), down], dim=1)
+    matrix = torch.stack([first, second], dim=1).to(crops.device)
+    shape = [count, 1, settings.window, settings.window]
+    grid = functional.affine_grid(matrix, shape, align_corners=False)
+    return functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
+
+
+def _relight(
+    crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    count, device = len(crops), crops.device
+    gamma = (settings.gamma * _symmetric(count, generator=generator)).exp().to(device)
+    angle = math.tau * _uniform(count, generator=generator).to(device)
+    slope = settings.side_light * _uniform(count, generator=generator).to(device)
+    place = torch.linspace(-1, 1, crops.shape[-1], device=device)
+    across = (slope * angle.cos()).view(-1, 1, 1, 1) * place.view(1, 1, 1, -1)
+    down = (slope * angle.sin()).view(-1, 1, 1, 1) * place.view(1, 1, -1, 1)
+    curved = WHITE * (crops / WHITE).clamp(0, 1).pow(gamma.view(-1, 1, 1, 1))
+    return (curved * (1 + across + down)).clamp(0, WHITE)
+
+
+def _coarsen(
+    crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    """Reduce the first crops, which are in random order, to one random size and enlarge them."""
+    count = round(settings.coarse_share * len(crops))
+    if count == 0:
+        return crops
+    window = crops.shape[-1]
+    side = int(torch.randint(settings.coarse_pixels, window, (1,), generator=generator))
+    small = functional.interpolate(crops[:count], size=(side, side), mode="area")
+    coarse = functional.interpolate(
+        small, size=(window, window), mode="bicubic", align_corners=False
+    )
+    return torch.cat([coarse.clamp(0, WHITE), crops[count:]])
+
+
+def _squares(count: int, *, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    window = settings.window
+    side = torch.randint(0, settings.cutout + 1, (count, 1, 1), generator=generator)
+    top = torch.randint(0, window, (count, 1, 1), generator=generator) - side // 2
+    left = torch.randint(0, window, (count, 1, 1), generator=generator) - side // 2
+    rows = torch.arange(window).view(1, -1, 1)
+    columns = torch.arange(window).view(1, 1, -1)
+    inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
+    return inside.unsqueeze(1)
+
+
+def _uniform(count: int, *, generator: torch.Generator) -> torch.Tensor:
+    return torch.rand(count, generator=generator)
+
+
+def _symmetric(count: int, *, generator: torch.Generator) -> torch.Tensor:
+    return torch.rand(count, generator=generator) * 2 - 1
