@@ -78,6 +78,25 @@ class Fer2013(LabelledFaces):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class CkPlus:
+    """CK+ with the labels and people of its own.
+
+    Attributes:
+        crops: Grey crops, uint8, shape (n, 48, 48).
+        labels: Places in `names`, int64, shape (n,).
+        names: The emotions of CK+, contempt among them, without neutral.
+        subjects: Who it is, shape (n,).
+        sequences: Which recording, shape (n,); its last three pictures are near copies.
+    """
+
+    crops: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    subjects: npt.NDArray[np.str_]
+    sequences: npt.NDArray[np.str_]
+
+
 def load_fer2013(folder: Path) -> Fer2013:
     """Read `labels.csv` and the sheets `sheet_NN.png` of FER2013.
 
@@ -117,6 +136,31 @@ def load_ck48(folder: Path) -> LabelledFaces:
     """
     rows = _read_table(folder / "labels.csv", columns=("path", "label"))
     return _read_crops((folder / row["path"], row["label"]) for row in rows)
+
+
+def load_ck_plus(folder: Path) -> CkPlus:
+    """Read the 48x48 crops of CK+ with all of its labels and the people.
+
+    Args:
+        folder: Folder of `labels.csv` and one subfolder per label.
+
+    Raises:
+        DatasetError: The table is missing or empty, or a picture is not readable.
+    """
+    rows = _read_table(
+        folder / "labels.csv", columns=("path", "subject", "sequence", "frame", "label")
+    )
+    faces = _read_crops((folder / row["path"], row["label"]) for row in rows)
+    for path, reason in faces.skipped:
+        raise DatasetError(f"a picture of CK+ is not readable: {path}: {reason}")
+    names = tuple(sorted({row["label"] for row in rows}))
+    return CkPlus(
+        crops=faces.crops,
+        labels=np.array([names.index(row["label"]) for row in rows], dtype=np.int64),
+        names=names,
+        subjects=np.array([row["subject"] for row in rows], dtype=np.str_),
+        sequences=np.array([f"{row['subject']}/{row['sequence']}" for row in rows], dtype=np.str_),
+    )
 
 
 def load_folder(folder: Path) -> LabelledFaces:

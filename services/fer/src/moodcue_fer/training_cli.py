@@ -1,0 +1,138 @@
+"""Command line of training: train, ablate, crossvalidate, export. Needs the extra `train`."""
+
+import argparse
+from pathlib import Path
+
+from moodcue.errors import MoodcueError
+from moodcue_fer.records import print_records
+
+
+def add_commands(
+    commands_: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    """Add the commands of training to the parser of `moodcue-fer`."""
+    train = commands_.add_parser("train", help="train the network (extra: train)")
+    train.add_argument("data", type=Path, metavar="DATA", help="folder of FER2013")
+    train.add_argument("--out", required=True, type=Path, metavar="RUN", help="folder of the run")
+    train.add_argument("--epochs", type=int, help="passes over the training pictures")
+    train.add_argument("--batch-size", type=int, help="pictures per step")
+    train.add_argument("--learning-rate", type=float, help="peak of the schedule")
+    train.add_argument("--vote-share", type=float, help="weight of the FER+ votes, 0..1")
+    train.add_argument("--channels", type=_channels, help="such as 32,48,128,256")
+    train.add_argument("--yunet", type=Path, help="YuNet's ONNX file, to learn frontality from")
+    train.add_argument(
+        "--teacher", action="append", type=Path, default=[], help="finished run to learn from"
+    )
+    train.add_argument("--teacher-share", type=float, help="weight of the teachers, 0..1")
+    train.add_argument("--mixup", type=float, help="parameter of mixup, 0 for none")
+    train.add_argument("--seed", type=int, help="seed of the run")
+    train.add_argument("--device", default="cpu", help="cpu, cuda, ...")
+    train.add_argument("--threads", type=int, default=1, help="threads on the CPU")
+    train.set_defaults(run=_train)
+
+    ablate = commands_.add_parser(
+        "ablate", help="measure what each ingredient brings (extra: train)"
+    )
+    ablate.add_argument("data", type=Path, metavar="DATA", help="folder of FER2013")
+    ablate.add_argument(
+        "--out", required=True, type=Path, metavar="RUNS", help="folder of the runs"
+    )
+    ablate.add_argument("--epochs", type=int, default=12, help="passes per run")
+    ablate.add_argument("--yunet", type=Path, help="YuNet's ONNX file, to learn frontality from")
+    ablate.add_argument("--device", default="cpu", help="cpu, cuda, ...")
+    ablate.add_argument("--threads", type=int, default=1, help="threads on the CPU")
+    ablate.set_defaults(run=_ablate)
+
+    cross = commands_.add_parser("crossvalidate", help="ten folds of CK+ (extra: train)")
+    cross.add_argument("data", type=Path, metavar="CK48")
+    cross.add_argument("--start", type=Path, help="run to begin with; none: random weights")
+    cross.add_argument("--split", choices=("subject", "random"), default="subject")
+    cross.add_argument("--threads", type=int, default=1, help="threads on the CPU")
+    cross.set_defaults(run=_crossvalidate)
+
+    export = commands_.add_parser("export", help="make a model folder of a run (extra: train)")
+    export.add_argument("training_run", type=Path, metavar="RUN")
+    export.add_argument("--data", required=True, type=Path, help="folder of FER2013")
+    export.add_argument("--out", required=True, type=Path, metavar="MODEL_DIR")
+    export.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
+    export.set_defaults(run=_export)
+
+
+def _train(options: argparse.Namespace) -> int:
+    try:
+        # torch comes with the extra
+        from moodcue_fer.training.network import NetworkShape  # noqa: PLC0415 - as said
+        from moodcue_fer.training.train import train  # noqa: PLC0415 - as said
+    except ImportError as error:
+        raise _training_extra_missing(error) from error
+    names = (
+        *("epochs", "batch_size", "learning_rate", "seed"),
+        *("vote_share", "mixup", "teacher_share"),
+    )
+    changes = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.channels is not None:
+        stem, *widths = options.channels
+        changes["shape"] = NetworkShape(stem=stem, widths=tuple(widths))
+    return print_records(
+        train(
+            options.data,
+            folder=options.out,
+            changes=changes,
+            device=options.device,
+            threads=options.threads,
+            yunet=options.yunet,
+            teachers=options.teacher,
+        )
+    )
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    try:
+        from moodcue_fer.training.ablation import ablate  # noqa: PLC0415 - torch comes with the extra
+    except ImportError as error:
+        raise _training_extra_missing(error) from error
+    return print_records(
+        ablate(
+            options.data,
+            folder=options.out,
+            epochs=options.epochs,
+            device=options.device,
+            threads=options.threads,
+            yunet=options.yunet,
+        )
+    )
+
+
+def _crossvalidate(options: argparse.Namespace) -> int:
+    try:
+        # torch comes with the extra
+        from moodcue_fer.training.crossvalidate import cross_validate  # noqa: PLC0415 - as said
+    except ImportError as error:
+        raise _training_extra_missing(error) from error
+    return print_records(
+        cross_validate(
+            options.data, run=options.start, split=options.split, threads=options.threads
+        )
+    )
+
+
+def _export(options: argparse.Namespace) -> int:
+    try:
+        from moodcue_fer.training.export import export  # noqa: PLC0415 - torch comes with the extra
+    except ImportError as error:
+        raise _training_extra_missing(error) from error
+    record = export(
+        options.training_run, data=options.data, folder=options.out, mirror=options.mirror
+    )
+    return print_records([record])
+
+
+def _training_extra_missing(error: ImportError) -> MoodcueError:
+    return MoodcueError(f"{error.name} is missing: pip install 'moodcue-fer[train]'")
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    channels = tuple(int(part) for part in text.split(","))
+    if len(channels) != 4 or min(channels) < 1:  # noqa: PLR2004 - stem and three stages
+        raise argparse.ArgumentTypeError(f"{text!r} is not four numbers such as 32,48,128,256")
+    return channels
