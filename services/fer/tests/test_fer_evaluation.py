@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from moodcue_fer.evaluation import calibration_error, evaluate, wilson_interval
+from moodcue_fer.evaluation import among, calibration_error, evaluate, reliability, wilson_interval
 
 
 def rows(answers: list[int], confidence: float = 0.7) -> np.ndarray:
@@ -39,6 +39,19 @@ def test_calibration_error_is_the_distance_of_confidence_and_accuracy() -> None:
     mixed = np.concatenate([rows([3] * 7, 0.9), rows([3] * 3, 0.4)])
     # Seven right at 0.9 and three wrong at 0.4: (7 * 0.1 + 3 * 0.4) / 10.
     assert calibration_error(mixed, labels) == pytest.approx(0.19, abs=1e-6)
+
+
+def test_reliability_has_a_row_for_each_bin_that_is_not_empty() -> None:
+    mixed = np.concatenate([rows([3] * 4, 0.9), rows([3] * 2, 0.4)])
+    low, high = reliability(mixed, np.array([3, 3, 3, 0, 3, 0]))
+    assert low == {"n": 2, "confidence": pytest.approx(0.4), "accuracy": 0.5}
+    assert high == {"n": 4, "confidence": pytest.approx(0.9), "accuracy": 0.75}
+
+
+def test_answers_among_the_classes_that_there_are_keep_their_order() -> None:
+    probabilities = np.array([[0.1, 0.0, 0.0, 0.3, 0.0, 0.0, 0.6]], dtype=np.float32)
+    inside = among(np.repeat(probabilities, 2, axis=0), np.array([0, 3]))
+    assert inside[0] == pytest.approx([0.25, 0, 0, 0.75, 0, 0, 0])
 
 
 def test_wilson_interval_of_a_known_case() -> None:

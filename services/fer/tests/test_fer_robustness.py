@@ -24,7 +24,7 @@ def test_a_shift_moves_the_picture_by_that_share_of_the_box() -> None:
     picture = np.zeros((48, 48), dtype=np.uint8)
     picture[20, 20] = 200
     shifted = moved(across=6 / 48, down=-3 / 48)(picture)
-    assert np.unravel_index(shifted.argmax(), shifted.shape) == (17, 26)
+    assert divmod(int(shifted.argmax()), 48) == (17, 26)
 
 
 def test_a_box_too_large_shows_the_face_smaller() -> None:

@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         default="accuracy",
         help="robustness and prior: of FER2013 only",
     )
+    evaluate.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="draw the accuracy (extra: train)"
+    )
     evaluate.set_defaults(run=_evaluate)
 
     bench = commands_.add_parser("bench", help="time each stage over the frames of a clip")
@@ -66,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(options: argparse.Namespace) -> int:
     settings = load_settings(FerSettings)
     analyser = FaceAnalyser(
-        detector=app.build_detector(settings),
-        model=FerModel(settings.model_dir or SHIPPED_MODEL),
+        search=app.build_search(settings),
+        model=app.build_model(settings),
         most_faces=settings.most_faces,
     )
     return print_records(commands.predict(options.paths, analyser=analyser, is_crop=options.crop))
@@ -87,6 +90,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     record = measures.evaluate_dataset(
         options.dataset, folder=options.path, split=options.split, model=model
     )
+    if options.pictures is not None:
+        training_cli.draw_evaluation(record, folder=options.pictures)
     return print_records([record])
 
 

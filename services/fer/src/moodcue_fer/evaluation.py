@@ -25,8 +25,9 @@ def evaluate(
         labels: Places in `EMOTIONS`, shape (n,), each 0..6.
 
     Returns:
-        `n`, `accuracy` with its 95 % Wilson interval, `macro_f1`, `ece` (15 bins), `per_class`
-        and `confusion` (row: label, column: answer, in the order of `labels`).
+        `n`, `accuracy` with its 95 % Wilson interval, `macro_f1`, `ece` (15 bins), `per_class`,
+        `confusion` (row: label, column: answer, in the order of `labels`) and `reliability`
+        (see there).
 
     Raises:
         ValueError: There is nothing to measure.
@@ -50,6 +51,7 @@ def evaluate(
         "per_class": per_class,
         "labels": list(EMOTIONS),
         "confusion": table.tolist(),
+        "reliability": reliability(probabilities, labels),
     }
 
 
@@ -78,11 +80,31 @@ def calibration_error(
     It is the mean distance between the highest probability and the share of right answers in
     its bin, weighted by the bin's size (Guo et al., 2017).
     """
+    return math.fsum(
+        row["n"] * abs(row["accuracy"] - row["confidence"])
+        for row in reliability(probabilities, labels)
+    ) / len(labels)
+
+
+def reliability(
+    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> list[dict[str, float]]:
+    """Return, for each of 15 bins of the highest probability that is not empty, what is in it.
+
+    Returns:
+        From low to high: `n`, mean `confidence`, and `accuracy`, each 0..1.
+    """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-    distance = np.bincount(bins, weights=right - confidence, minlength=CALIBRATION_BINS)
-    return float(np.abs(distance).sum() / len(labels))
+    return [
+        {
+            "n": int((bins == place).sum()),
+            "confidence": float(confidence[bins == place].mean()),
+            "accuracy": float(right[bins == place].mean()),
+        }
+        for place in np.unique(bins)
+    ]
 
 
 def wilson_interval(share: float, *, count: int) -> list[float]:

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from moodcue.errors import MoodcueError
 from moodcue_fer.records import print_records
@@ -56,6 +57,19 @@ def add_commands(
     export.add_argument("--out", required=True, type=Path, metavar="MODEL_DIR")
     export.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
     export.set_defaults(run=_export)
+
+
+def draw_evaluation(record: dict[str, Any], *, folder: Path) -> None:
+    """Draw a record of `evaluate` into a folder.
+
+    Raises:
+        MoodcueError: The extra is not installed.
+    """
+    try:
+        from moodcue_fer.training.plots import draw_evaluation as draw  # noqa: PLC0415 - as below
+    except ImportError as error:
+        raise _training_extra_missing(error) from error
+    draw(record, folder=folder)
 
 
 def _train(options: argparse.Namespace) -> int:
