@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from moodcue.errors import ModelError
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.datasets import (
     DatasetError,
@@ -20,7 +19,15 @@ from moodcue_fer.datasets import (
 )
 from moodcue_fer.evaluation import among, confusion, evaluate
 from moodcue_fer.model import FerModel
-from moodcue_fer.personal import baseline, correct_prior, parse_shares, shift_neutral
+from moodcue_fer.personal import (
+    baseline,
+    neutral_weights,
+    parse_shares,
+    prior_weights,
+    trained_prior,
+    usual_neutral,
+    weighted,
+)
 from moodcue_fer.robustness import CHANGES, changed
 
 Record = dict[str, Any]
@@ -101,7 +108,8 @@ def measure_prior(folder: Path, *, split: str, model: FerModel) -> Iterator[Reco
     probabilities = model.read(part.crops).probabilities
     for name, text in MIXES.items():
         mix = np.array(parse_shares(text))
-        corrected = correct_prior(probabilities, trained=prior_of(model), expected=mix)
+        weights = prior_weights(trained=trained_prior(model.manifest), expected=mix)
+        corrected = weighted(probabilities, weights)
         yield {
             "mix": name,
             "shares": dict(zip(EMOTIONS, mix.tolist(), strict=True)),
@@ -124,7 +132,7 @@ def measure_neutral_baseline(folder: Path, *, model: FerModel) -> Iterator[Recor
         DatasetError: No person has two neutral pictures.
         ModelError: The manifest does not tell the usual neutral face.
     """
-    usual = usual_neutral_of(model)
+    usual = usual_neutral(model.manifest)
     neutral = EMOTIONS.index("neutral")
     before: list[npt.NDArray[np.float32]] = []
     owns: list[npt.NDArray[np.float64]] = []
@@ -144,7 +152,7 @@ def measure_neutral_baseline(folder: Path, *, model: FerModel) -> Iterator[Recor
     wanted = np.concatenate(labels)
     for strength in (0.0, *STRENGTHS):
         shifted = [
-            shift_neutral(read, own=own, usual=usual, strength=strength)
+            weighted(read, neutral_weights(own=own, usual=usual, strength=strength))
             for read, own in zip(before, owns, strict=True)
         ]
         figures = evaluate(np.concatenate(shifted), wanted)
@@ -153,33 +161,6 @@ def measure_neutral_baseline(folder: Path, *, model: FerModel) -> Iterator[Recor
             "people": len(before),
             **{key: figures[key] for key in ("n", "accuracy", "macro_f1", "ece")},
         }
-
-
-def prior_of(model: FerModel) -> npt.NDArray[np.float64]:
-    """Return the shares of the emotions that a model was trained on, shape (7,).
-
-    Raises:
-        ModelError: The manifest does not tell.
-    """
-    return _seven_of(model, "prior")
-
-
-def usual_neutral_of(model: FerModel) -> npt.NDArray[np.float64]:
-    """Return the mean log probabilities of many people's neutral faces, shape (7,).
-
-    Raises:
-        ModelError: The manifest does not tell.
-    """
-    return _seven_of(model, "usual_neutral")
-
-
-def _seven_of(model: FerModel, name: str) -> npt.NDArray[np.float64]:
-    values = model.manifest.training.get(name)
-    if not isinstance(values, list) or len(values) != len(EMOTIONS):
-        raise ModelError(
-            f"the manifest of {model.manifest.name} has no {name!r}: export the model again"
-        )
-    return np.array(values, dtype=np.float64)
 
 
 def _accuracy_under(

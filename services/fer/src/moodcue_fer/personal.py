@@ -1,64 +1,124 @@
 """Two ways to fit readings to a room or a person without training: prior and neutral baseline."""
 
 import math
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
+from moodcue.errors import ModelError, MoodcueError
+from moodcue.model_folder import ModelManifest
 from moodcue.taxonomy import EMOTIONS
 
 SMALLEST: Final = 1e-6
 """Smallest probability that a logarithm is taken of."""
 
+Vector = npt.NDArray[np.float64]
+Probabilities = npt.NDArray[np.float32]
 
-def correct_prior(
-    probabilities: npt.NDArray[np.float32],
-    *,
-    trained: npt.NDArray[np.float64],
-    expected: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float32]:
-    """Correct readings for a mix of emotions other than the one that was trained on.
+
+class NeutralBaseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person's face at rest, as a file beside the settings.
+
+    Attributes:
+        model_sha256: Of the model that read it.
+        faces: How many pictures it is the mean of.
+        log_probabilities: Mean log probabilities, in the order of `EMOTIONS`.
+    """
+
+    model_sha256: str
+    faces: Annotated[int, Meta(ge=1)]
+    log_probabilities: Annotated[tuple[float, ...], Meta(min_length=7, max_length=7)]
+
+
+def load_baseline(path: Path, *, manifest: ModelManifest) -> Vector:
+    """Read a file of `NeutralBaseline`: mean log probabilities, shape (7,).
+
+    Raises:
+        MoodcueError: It is missing, not such a file, or of another model.
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=NeutralBaseline)
+    except (OSError, msgspec.DecodeError) as error:
+        raise MoodcueError(
+            f"{path} is no neutral baseline: {error}; make one: moodcue-fer baseline PICTURE…"
+        ) from error
+    if found.model_sha256 != manifest.sha256:
+        raise MoodcueError(
+            f"{path} was made with another model than {manifest.name} {manifest.version}; make "
+            "it again: moodcue-fer baseline PICTURE…"
+        )
+    return np.array(found.log_probabilities, dtype=np.float64)
+
+
+def prior_weights(*, trained: Vector, expected: Vector) -> Vector:
+    """Return what corrects readings for another mix of emotions than was trained on.
 
     By Bayes' rule each probability is multiplied by the ratio of the two priors (Saerens et al.,
     2002).
 
     Args:
-        probabilities: Shape (faces, 7).
         trained: Shares of the emotions in the training data, shape (7,), sum 1.
         expected: Shares where the faces come from, shape (7,), sum 1.
 
     Returns:
-        float32, shape (faces, 7), each row sums to 1.
+        Weights for `weighted`, shape (7,).
     """
-    return _normalised(probabilities * (expected / np.maximum(trained, SMALLEST)))
+    return expected / np.maximum(trained, SMALLEST)
 
 
-def shift_neutral(
-    probabilities: npt.NDArray[np.float32],
-    *,
-    own: npt.NDArray[np.float64],
-    usual: npt.NDArray[np.float64],
-    strength: float,
-) -> npt.NDArray[np.float32]:
-    """Take out how a person's neutral face differs from the usual neutral face.
+def neutral_weights(*, own: Vector, usual: Vector, strength: float) -> Vector:
+    """Return what takes out how a person's neutral face differs from the usual one.
 
     A face that looks sad at rest is read as sad all the time; the difference between the logits
-    of the own and the usual neutral face is what is subtracted.
+    of the own and the usual neutral face is subtracted.
 
     Args:
-        probabilities: Shape (faces, 7).
         own: Mean log probabilities of the person's neutral face, shape (7,).
         usual: Mean log probabilities of neutral faces of many people, shape (7,).
         strength: Share of the difference that is taken out, 0..1.
 
     Returns:
-        float32, shape (faces, 7), each row sums to 1.
+        Weights for `weighted`, shape (7,).
     """
-    return _normalised(probabilities * np.exp(-strength * (own - usual)))
+    return np.asarray(np.exp(-strength * (own - usual)), dtype=np.float64)
 
 
-def baseline(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def weighted(probabilities: Probabilities, weights: Vector) -> Probabilities:
+    """Multiply probabilities, shape (faces, 7), by weights, shape (7,), so that rows sum to 1."""
+    raised = np.maximum(probabilities * weights, np.finfo(np.float64).tiny)
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def trained_prior(manifest: ModelManifest) -> Vector:
+    """Return the shares of the emotions that a model was trained on, shape (7,).
+
+    Raises:
+        ModelError: The manifest does not tell.
+    """
+    return _seven_of(manifest, "prior")
+
+
+def usual_neutral(manifest: ModelManifest) -> Vector:
+    """Return the mean log probabilities of many people's neutral faces, shape (7,).
+
+    Raises:
+        ModelError: The manifest does not tell.
+    """
+    return _seven_of(manifest, "usual_neutral")
+
+
+def _seven_of(manifest: ModelManifest, name: str) -> Vector:
+    values = manifest.training.get(name)
+    if not isinstance(values, list) or len(values) != len(EMOTIONS):
+        raise ModelError(f"the manifest of {manifest.name} has no {name!r}: export the model again")
+    return np.array(values, dtype=np.float64)
+
+
+def baseline(probabilities: Probabilities) -> Vector:
     """Return the mean log probabilities, shape (7,), of readings of shape (faces, 7).
 
     Raises:
@@ -101,8 +161,3 @@ def _share(value: str, entry: str) -> float:
     if not 0 <= share <= 1:
         raise ValueError(f"{entry.strip()!r}: write a share from 0 to 1, such as happiness=0.4")
     return share
-
-
-def _normalised(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    floored = np.maximum(weights, np.finfo(np.float64).tiny)
-    return np.asarray(floored / floored.sum(axis=1, keepdims=True), dtype=np.float32)

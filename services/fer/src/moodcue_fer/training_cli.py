@@ -58,6 +58,13 @@ def add_commands(
     export.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
     export.set_defaults(run=_export)
 
+    runtimes = commands_.add_parser(
+        "compare-runtimes", help="time and measure ways to serve a model (extra: train)"
+    )
+    runtimes.add_argument("model", type=Path, metavar="MODEL_DIR")
+    runtimes.add_argument("--data", required=True, type=Path, help="folder of FER2013")
+    runtimes.set_defaults(run=_compare_runtimes)
+
 
 def draw_evaluation(record: dict[str, Any], *, folder: Path) -> None:
     """Draw a record of `evaluate` into a folder.
@@ -139,6 +146,15 @@ def _export(options: argparse.Namespace) -> int:
         options.training_run, data=options.data, folder=options.out, mirror=options.mirror
     )
     return print_records([record])
+
+
+def _compare_runtimes(options: argparse.Namespace) -> int:
+    try:
+        # onnx comes with the extra
+        from moodcue_fer.training.runtimes import compare_runtimes  # noqa: PLC0415 - as said
+    except ImportError as error:
+        raise _training_extra_missing(error) from error
+    return print_records(compare_runtimes(options.model, data=options.data))
 
 
 def _training_extra_missing(error: ImportError) -> MoodcueError:
