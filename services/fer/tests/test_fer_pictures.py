@@ -1,8 +1,10 @@
+import contextlib
 import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -58,24 +60,58 @@ def test_grey_sixteen_bit_alpha_and_cmyk_pictures_are_read_as_the_same_face() ->
         assert difference < 3, name
 
 
-def test_fifty_megapixels_are_decoded() -> None:
-    large = encoded(np.zeros((7100, 7100), dtype=np.uint8), ".png")
-    assert decode_grey(large).shape == (7100, 7100)
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".tiff"])
+def test_a_cut_off_picture_of_another_format_is_refused_or_keeps_its_size(suffix: str) -> None:
+    whole = encoded(astronaut(), suffix)
+    with contextlib.suppress(PictureError):
+        assert decode_grey(whole[: len(whole) // 2]).shape == (512, 512)
+
+
+FACTS = """
+import json, sys, time
+from pathlib import Path
+from moodcue_fer.pictures import PictureError, read_grey
+start = time.perf_counter()
+try:
+    told = str(read_grey(Path(sys.argv[1])).shape)
+except PictureError as error:
+    told = str(error)
+seconds = time.perf_counter() - start
+lines = Path("/proc/self/status").read_text().splitlines()
+peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+print(json.dumps({"told": told, "seconds": seconds, "peak_mb": peak / 1024}))
+"""
+
+
+def facts_of_reading(file: Path) -> dict[str, Any]:
+    """Read a picture in a process of its own, because this one has loaded OpenCV before us."""
+    done = subprocess.run([sys.executable, "-c", FACTS, file], capture_output=True, check=True)
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_fifty_megapixels_are_refused_at_once_with_what_to_do(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"large{suffix}"
+    file.write_bytes(encoded(np.zeros((7100, 7100), dtype=np.uint8), suffix))
+    facts = facts_of_reading(file)
+    assert "more pixels than the 16.8 million that are read: make it smaller" in facts["told"]
+    assert facts["seconds"] < 0.2
+    assert facts["peak_mb"] < 150
+
+
+def test_sixteen_megapixels_are_read_within_the_memory_of_a_worker(tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    portrait = cv2.resize(astronaut(), (4096, 4096), interpolation=cv2.INTER_CUBIC)
+    file.write_bytes(jpeg(np.asarray(portrait, dtype=np.uint8)))
+    facts = facts_of_reading(file)
+    assert facts["told"] == "(4096, 4096)"
+    assert facts["peak_mb"] < 200
 
 
 def test_a_small_file_that_claims_four_hundred_megapixels_is_refused(tmp_path: Path) -> None:
     small = jpeg(astronaut())
     size_at = small.index(b"\xff\xc0") + 5
-    (tmp_path / "bomb.jpg").write_bytes(
-        small[:size_at] + (20_000).to_bytes(2, "big") * 2 + small[size_at + 4 :]
-    )
-
-    # In a process of its own, because this one has loaded OpenCV before our package.
-    done = subprocess.run(
-        [sys.executable, "-m", "moodcue_fer", "predict", tmp_path / "bomb.jpg"],
-        capture_output=True,
-        check=False,
-    )
-
-    assert done.returncode == 1
-    assert "CV_IO_MAX_IMAGE_PIXELS" in json.loads(done.stdout)["error"]
+    file = tmp_path / "bomb.jpg"
+    file.write_bytes(small[:size_at] + (20_000).to_bytes(2, "big") * 2 + small[size_at + 4 :])
+    assert "make it smaller" in facts_of_reading(file)["told"]

@@ -13,6 +13,9 @@ JPEG_START: Final = b"\xff\xd8"
 JPEG_SCAN: Final = b"\xff\xda"
 JPEG_END: Final = b"\xff\xd9"
 
+PIXEL_LIMIT: Final = "CV_IO_MAX_IMAGE_PIXELS"
+"""What OpenCV's error names when a picture claims to be too large."""
+
 
 class PictureError(MoodcueError):
     """A picture is not readable."""
@@ -28,7 +31,7 @@ def decode_grey(data: bytes) -> npt.NDArray[np.uint8]:
         Grey pixels, uint8, shape (height, width); turned as its EXIF orientation says.
 
     Raises:
-        PictureError: The data is empty, cut off, no picture, or of more than 67 million pixels
+        PictureError: The data is empty, cut off, no picture, or of more than 16.8 million pixels
             (set in the package's `__init__`, before OpenCV is loaded).
     """
     if not data:
@@ -40,6 +43,11 @@ def decode_grey(data: bytes) -> npt.NDArray[np.uint8]:
     try:
         picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error as error:
+        if PIXEL_LIMIT in error.err:
+            raise PictureError(
+                "the picture has more pixels than the 16.8 million that are read: make it smaller, "
+                f"or set OPENCV_IO_MAX_IMAGE_PIXELS to allow more ({len(data)} bytes)"
+            ) from error
         raise PictureError(f"the picture cannot be decoded: {error.err}") from error
     if picture is None:
         raise PictureError(f"not a picture in a format that OpenCV reads ({len(data)} bytes)")
