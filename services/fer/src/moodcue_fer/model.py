@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,15 @@ SHIPPED_MODEL: Final = Path(__file__).parent / "models" / "fer-cnn"
 
 LARGEST_BATCH: Final = 64
 """Crops per call of the runtime, so that memory stays bounded on large data sets."""
+
+Provider = Literal["cpu", "cuda"]
+"""Where the network runs."""
+
+PROVIDER_NAMES: Final[dict[Provider, str]] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+}
+"""What ONNX Runtime calls it."""
 
 PROBABILITIES: Final = "probabilities"
 FRONTALITY: Final = "frontality"
@@ -44,16 +53,17 @@ class FerModel:
 
     Args:
         folder: Model folder: `model.onnx` and `manifest.json`.
+        provider: Where the network runs.
 
     Attributes:
         manifest: What the folder says about the model.
 
     Raises:
         ModelError: The folder is incomplete or damaged, has other labels, or needs another
-            preprocessing than this package does.
+            preprocessing than this package does, or ONNX Runtime cannot run it there.
     """
 
-    def __init__(self, folder: Path = SHIPPED_MODEL) -> None:
+    def __init__(self, folder: Path = SHIPPED_MODEL, *, provider: Provider = "cpu") -> None:
         self.manifest: ModelManifest = load_manifest(folder, labels=EMOTIONS)
         asked = self.manifest.input.get("preprocessing")
         if asked != DESCRIPTION:
@@ -61,15 +71,19 @@ class FerModel:
                 f"the model in {folder} needs the preprocessing {asked!r}; "
                 f"this version does {DESCRIPTION!r}: export the model again"
             )
+        name = _available(provider)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         try:
             self._session = onnxruntime.InferenceSession(
-                folder / WEIGHTS, sess_options=options, providers=["CPUExecutionProvider"]
+                folder / WEIGHTS, sess_options=options, providers=[name]
             )
         except Exception as error:
             raise ModelError(f"{folder / WEIGHTS} cannot be loaded: {error}") from error
+        # Where a driver is missing, ONNX Runtime warns and takes the CPU.
+        if name not in self._session.get_providers():
+            raise ModelError(f"ONNX Runtime cannot use {provider} here: see its warning above")
         self._input = self._session.get_inputs()[0].name
         self._tells_frontality = FRONTALITY in {out.name for out in self._session.get_outputs()}
 
@@ -106,3 +120,17 @@ class FerModel:
         if not self._tells_frontality:
             return probabilities, np.ones(len(inputs), dtype=np.float32)
         return probabilities, np.asarray(answers[1], dtype=np.float32)
+
+
+def _available(provider: Provider) -> str:
+    """Return ONNX Runtime's name of a provider, its libraries loaded; ModelError without it."""
+    name = PROVIDER_NAMES[provider]
+    if name not in onnxruntime.get_available_providers():
+        raise ModelError(
+            f"MOODCUE_FER_PROVIDER={provider}, but the ONNX Runtime installed here has no "
+            f"{name}: pip uninstall onnxruntime, then pip install 'moodcue-fer[gpu]'"
+        )
+    if provider == "cuda":
+        # CUDA and cuDNN come as Python packages, where the loader does not look.
+        onnxruntime.preload_dlls()
+    return name
