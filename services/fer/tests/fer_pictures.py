@@ -34,6 +34,19 @@ def jpeg(picture: Pixels) -> bytes:
     return bytes(cv2.imencode(".jpg", picture)[1].tobytes())
 
 
+def clip_frames(clip: Path, *, every: int) -> list[Pixels]:
+    """Every so manieth frame of a video as grey pixels, shape (height, width)."""
+    video = cv2.VideoCapture(str(clip))
+    frames = []
+    there, picture = video.read()
+    while there:
+        frames.append(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), dtype=np.uint8))
+        for _ in range(every):
+            there, picture = video.read()
+    video.release()
+    return frames
+
+
 def drawn_faces(count: int, *, seed: int) -> tuple[Pixels, npt.NDArray[np.int64]]:
     """Seven kinds of noisy stripes that a network can learn: crops and their labels."""
     random = np.random.default_rng(seed)

@@ -100,22 +100,6 @@ def test_the_shipped_model_is_right_on_most_of_public_test(
     assert record["without_duplicates"]["accuracy"] >= 0.60
 
 
-def test_bench_times_every_stage_of_a_clip(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clip = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 5, (512, 512))
-    for picture in (astronaut(), np.full((512, 512, 3), 90, np.uint8)):
-        writer.write(picture)
-    writer.release()
-    assert main(["bench", str(clip)]) == 0
-    (record,) = lines(capsys)
-    assert list(record["milliseconds"]) == ["decode", "detect", "crop", "infer", "encode"]
-    assert (record["frames"], record["share_with_face"]) == (2, 0.5)
-    whole = sum(stage["median"] for stage in record["milliseconds"].values())
-    assert record["frames_per_second"] == pytest.approx(1000 / whole, rel=0.5)
-
-
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -21,7 +21,8 @@ def test_the_clip_is_led_by_sadness_first_and_by_happiness_at_its_end(shared_dat
     while video.grab():
         if number % STEP == 0:
             _, picture = video.retrieve()
-            faces = analyser.analyse(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), "u1"))
+            grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+            faces = analyser.analyse(grey).faces
             readings += [
                 (number / 24, face.probabilities) for face in faces[:1] if face.probabilities
             ]

@@ -3,38 +3,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fer_pictures import ASTRONAUT_FACE, grey_astronaut
+from fer_pictures import ASTRONAUT_FACE, clip_frames, grey_astronaut
 
 from moodcue.errors import ModelError
+from moodcue_fer.detectors import MOST_PLACES, HaarDetector, YuNetDetector
 from moodcue_fer.faces import (
-    HaarDetector,
-    YuNetDetector,
+    Detection,
     brightness,
     crop_face,
     crop_whole,
+    merge,
+    overlap,
     reduce,
     sharpness,
 )
-
-
-def overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
-    """Intersection over union of two boxes."""
-    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    shared = max(0, width) * max(0, height)
-    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
-
-
-def clip_frames(clip: Path, *, every: int) -> list[np.ndarray]:
-    video = cv2.VideoCapture(str(clip))
-    frames = []
-    there, picture = video.read()
-    while there:
-        frames.append(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-        for _ in range(every):
-            there, picture = video.read()
-    video.release()
-    return frames
 
 
 def test_haar_finds_the_one_face_of_a_portrait_around_the_nose() -> None:
@@ -95,6 +77,29 @@ def test_a_missing_or_foreign_yunet_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "foreign.onnx").write_bytes(b"not a network")
     with pytest.raises(ModelError, match=r"foreign\.onnx is not a YuNet model"):
         YuNetDetector(tmp_path / "foreign.onnx")
+
+
+def test_one_face_found_twice_is_one_and_that_of_the_higher_score() -> None:
+    low = Detection(box=(0, 0, 100, 100), score=0.5)
+    high = Detection(box=(10, 0, 100, 100), score=0.9)
+    beside = Detection(box=(90, 0, 120, 120), score=0.4)
+    assert merge([low, high, beside]) == [beside, high]
+    assert overlap(low.box, high.box) == pytest.approx(90 / 110)
+    assert overlap(low.box, (100, 0, 100, 100)) == 0
+
+
+@pytest.mark.parametrize("box", [(900, 900, 50, 50), (-200, 10, 90, 90), (0, 0, 1, 1)])
+def test_near_a_box_beside_the_frame_there_is_no_face(
+    shared_data: Path, box: tuple[int, int, int, int]
+) -> None:
+    assert HaarDetector().detect_near(grey_astronaut(), box) == []
+    yunet = YuNetDetector(shared_data / "face_detection_yunet.onnx")
+    assert yunet.detect_near(grey_astronaut(), box) == []
+
+
+def test_a_carpet_of_places_that_may_be_faces_is_searched_in_bounded_time() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (480, 640), dtype=np.uint8)
+    assert len(HaarDetector().detect(noise)) <= MOST_PLACES
 
 
 def test_a_crop_of_the_right_size_comes_back_as_it_is() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import zmq
-from fer_pictures import astronaut, jpeg
+from fer_pictures import astronaut, grey_astronaut, jpeg
 from prometheus_client import CollectorRegistry, generate_latest
 
 from moodcue.bus import BusAddress, Port, Publisher, Subscriber
@@ -21,9 +21,10 @@ from moodcue.events import FaceEmotion, FaceProblem, Frame, FrameStatus
 from moodcue.health import Pulse
 from moodcue_fer.analysis import FaceAnalyser, QualityLimits
 from moodcue_fer.app import build_analyser
-from moodcue_fer.faces import HaarDetector
+from moodcue_fer.detectors import HaarDetector
 from moodcue_fer.metrics import WorkerMetrics
 from moodcue_fer.model import FerModel
+from moodcue_fer.search import FaceSearch
 from moodcue_fer.settings import FerSettings
 from moodcue_fer.worker import Worker
 
@@ -178,6 +179,35 @@ def test_a_bad_frame_and_an_empty_one_are_told_apart_and_work_goes_on(fake: Fake
     assert [event.seq for event in (bad, missing, nobody)] == [1, 2, 3]
 
 
+def test_the_figures_tell_how_frames_were_searched(fake: FakeBroker, worker: RunningWorker) -> None:
+    face = jpeg(astronaut())
+    for number, body in enumerate((face, face, b""), start=1):
+        fake.hand_out(number, body, camera="figures")
+    figures = generate_latest(worker.registry).decode()
+    assert 'moodcue_fer_searches_total{search="first"} 1.0' in figures
+    assert 'moodcue_fer_searches_total{search="local"} 1.0' in figures
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"hello, I am no picture", FrameStatus.BAD_FRAME),
+        (jpeg(astronaut())[:-300], FrameStatus.BAD_FRAME),
+        (jpeg(np.full((1, 1, 3), 90, np.uint8)), FrameStatus.NO_FACE),
+        (jpeg(np.full((7, 3000, 3), 90, np.uint8)), FrameStatus.NO_FACE),
+        (jpeg(grey_astronaut()), FrameStatus.OK),
+    ],
+    ids=["text", "truncated", "one pixel", "a line", "grey"],
+)
+def test_whatever_comes_as_a_frame_is_answered_by_an_event(
+    fake: FakeBroker, body: bytes, status: FrameStatus
+) -> None:
+    event = fake.hand_out(1, body, camera="odd")
+    assert event.status is status
+    assert bool(event.detail) == (status is FrameStatus.BAD_FRAME)
+
+
 @pytest.mark.usefixtures("worker")
 def test_the_next_wish_names_the_frame_that_is_done(fake: FakeBroker) -> None:
     fake.hand_out(5, jpeg(astronaut()))
@@ -244,7 +274,7 @@ def test_a_face_below_a_limit_is_reported_and_not_read(
     limits: QualityLimits,
     problem: FaceProblem,
 ) -> None:
-    strict = FaceAnalyser(detector=HaarDetector(), model=FerModel(), limits=limits)
+    strict = FaceAnalyser(search=FaceSearch(HaarDetector()), model=FerModel(), limits=limits)
     with running_worker(context, fake.address, strict):
         event = fake.hand_out(1, jpeg(astronaut()))
     (face,) = event.faces
@@ -264,14 +294,16 @@ def test_workers_of_the_real_broker_share_the_frames_and_none_is_read_twice(
         Subscriber(context, address, topics=["face-emotion/"]) as subscriber,
         Publisher(context, address, source="camera/test", port=Port.FRAMES_IN) as camera,
         running_worker(context, address, analyser, instance="one"),
-        running_worker(context, address, analyser, instance="two"),
+        running_worker(context, address, build_analyser(FerSettings()), instance="two"),
     ):
         sent = 0
 
         def both_have_worked() -> bool:
             nonlocal sent
-            sent += 1
-            camera.send("frame/kitchen/", frame_of(sent), body)
+            # The broker prefers the worker that knows a camera, so one camera might keep to one.
+            for name in ("kitchen", "hall"):
+                sent += 1
+                camera.send(f"frame/{name}/", frame_of(sent, camera=name), body)
             message = subscriber.receive(0.05)
             if message is not None and isinstance(message.event, FaceEmotion):
                 events.append(message.event)

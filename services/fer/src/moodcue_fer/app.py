@@ -1,19 +1,32 @@
 """Builds the worker from its settings and runs it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
 import cv2
+import onnxruntime
 import zmq
 from prometheus_client import CollectorRegistry
 
+from moodcue.bus import BusAddress, Port, Publisher
 from moodcue.errors import SettingsError
+from moodcue.events import FaceEmotion
 from moodcue.lifecycle import running
+from moodcue.model_folder import load_manifest
+from moodcue.taxonomy import EMOTIONS
+from moodcue.topics import Family, topic
 from moodcue_fer.analysis import FaceAnalyser, QualityLimits
-from moodcue_fer.faces import FaceDetector, HaarDetector, YuNetDetector
+from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.metrics import WorkerMetrics
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
+from moodcue_fer.search import FaceSearch
 from moodcue_fer.settings import FerSettings
 from moodcue_fer.worker import Worker
 
 SERVICE = "fer"
+LOOPBACK_MS: Final = 1000
+LOOPBACK_STEP_SECONDS: Final = 0.02
 
 
 def build_detector(settings: FerSettings) -> FaceDetector:
@@ -30,18 +43,59 @@ def build_detector(settings: FerSettings) -> FaceDetector:
     return YuNetDetector(settings.yunet_model, search_pixels=settings.search_pixels)
 
 
+def build_search(settings: FerSettings) -> FaceSearch:
+    """Return the search that the settings ask for, with nothing remembered yet."""
+    return FaceSearch(build_detector(settings), full_search_seconds=settings.full_search_seconds)
+
+
+def build_model(settings: FerSettings) -> FerModel:
+    """Return the model that the settings ask for, where they want it to run."""
+    return FerModel(settings.model_dir or SHIPPED_MODEL, provider=settings.provider)
+
+
 def build_analyser(settings: FerSettings) -> FaceAnalyser:
     """Return the analyser that the settings ask for, with the limits of the worker."""
     return FaceAnalyser(
-        detector=build_detector(settings),
-        model=FerModel(settings.model_dir or SHIPPED_MODEL),
+        search=build_search(settings),
+        model=build_model(settings),
         limits=QualityLimits(
             minimum_pixels=settings.minimum_face_pixels,
             minimum_brightness=settings.minimum_brightness,
             minimum_sharpness=settings.minimum_sharpness,
+            minimum_frontality=settings.minimum_frontality,
         ),
         most_faces=settings.most_faces,
     )
+
+
+def describe_parts(settings: FerSettings) -> dict[str, str]:
+    """Name the parts that decide how fast the worker is and what it finds."""
+    return {
+        "detector": settings.detector,
+        "model": load_manifest(settings.model_dir or SHIPPED_MODEL, labels=EMOTIONS).name,
+        "provider": settings.provider,
+        "runtime": f"onnxruntime {onnxruntime.__version__}",
+        "opencv": cv2.__version__,
+    }
+
+
+@contextmanager
+def loopback() -> Iterator[Callable[[FaceEmotion], object]]:
+    """Give what publishes an event over TCP to a listener here, and returns when it is there."""
+    with zmq.Context() as context, context.socket(zmq.SUB) as listener:
+        port = listener.bind_to_random_port("tcp://127.0.0.1")
+        listener.subscribe(b"")
+        address = BusAddress("127.0.0.1", port - Port.EVENTS_IN)
+        with Publisher(context, address, source=f"{SERVICE}/bench") as publisher:
+
+            def publish(event: FaceEmotion) -> object:
+                publisher.send(topic(Family.FACE_EMOTION, event.camera), event)
+                return listener.poll(LOOPBACK_MS) and listener.recv_multipart()
+
+            # A bound SUB tells of its subscription only when it is asked something.
+            while not publisher.wait_until_connected(LOOPBACK_STEP_SECONDS):
+                listener.poll(0)
+            yield publish
 
 
 def run(settings: FerSettings) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import cv2
 from moodcue import __version__
 from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
-from moodcue_fer import app, commands, measures, training_cli
+from moodcue_fer import app, bench, commands, measures, training_cli
 from moodcue_fer.analysis import FaceAnalyser
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
 from moodcue_fer.records import print_records
 from moodcue_fer.settings import FerSettings
 
 _NAME = "moodcue-fer"
+MOST = 1000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,9 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(run=_evaluate)
 
-    bench = commands_.add_parser("bench", help="time each stage over the frames of a clip")
-    bench.add_argument("clip", type=Path, metavar="CLIP")
-    bench.set_defaults(run=_bench)
+    timing = commands_.add_parser("bench", help="time each stage over the frames of a clip")
+    timing.add_argument("clip", type=Path, metavar="CLIP", help="video, or folder of pictures")
+    timing.add_argument("--size", type=_size, help="bring frames to such a size: 640x480")
+    timing.add_argument("--faces", type=_count, default=1, help="copies of each picture in a frame")
+    timing.add_argument("--rate", type=_positive, help="frames per second of a video; default: all")
+    timing.set_defaults(run=_bench)
 
     training_cli.add_commands(commands_)
     return parser
@@ -96,5 +101,33 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    analyser = app.build_analyser(load_settings(FerSettings))
-    return print_records([commands.bench(options.clip, analyser=analyser)])
+    settings = load_settings(FerSettings)
+    source = bench.Source(
+        path=options.clip, size=options.size, faces=options.faces, rate=options.rate
+    )
+    with app.loopback() as publish:
+        record = bench.bench(
+            source,
+            analyser=app.build_analyser(settings),
+            publish=publish,
+            facts=app.describe_parts(settings),
+        )
+    return print_records([record])
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 640x480")
+    return int(match[1]), int(match[2])
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= MOST:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {MOST}")
+    return number
+
+
+def _count(text: str) -> int:
+    return int(_positive(str(int(text))))

@@ -1,16 +1,13 @@
 """Faces in a grey frame: where they are, their crops, and how good the crops are."""
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import cv2
-import cv2.data
 import numpy as np
 import numpy.typing as npt
 
-from moodcue.errors import ModelError
 from moodcue_fer.preprocessing import CROP_SIZE
 
 Box = tuple[int, int, int, int]
@@ -18,21 +15,8 @@ Box = tuple[int, int, int, int]
 
 GreyPicture = npt.NDArray[np.uint8]
 
-HAAR_FILE: Final = "haarcascade_frontalface_default.xml"
-SMALLEST_FACE: Final = 24
-"""Side in pixels of the smallest face that is sought, which is the window of the cascade."""
-
-HAAR_WEIGHT_SCALE: Final = 4.0
-"""Stage weight at which a Haar face gets the score 1 - 1/e.
-
-Weights of true faces lie between 2.5 and 12, which gives scores of 0.47 to 0.95.
-"""
-
-YUNET_SIDE: Final = 0.96
-"""Side of FER2013's square in heights of a YuNet box: median over 559 of FER2013's pictures.
-
-The centres agree within 0.3 % of that height.
-"""
+SAME_FACE: Final = 0.3
+"""Intersection over union from which on two boxes are taken for one face."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,106 +33,21 @@ class Detection:
     score: float
 
 
-class FaceDetector(Protocol):
-    """Finds faces in a frame."""
-
-    def detect(self, grey: GreyPicture) -> list[Detection]:
-        """Return the faces of a grey frame, uint8, shape (height, width), largest first."""
-        ...
-
-
-class HaarDetector:
-    """The frontal face cascade that ships with OpenCV, on the frame at reduced size.
-
-    Its boxes are FER2013's framing as they are: over FER2013's own pictures the median box has
-    0.99 of a picture's side and its centre within 0.4 %.
-
-    Args:
-        search_pixels: The frame is reduced until its longer side has this many pixels, so that
-            the smallest face that can be found is 24 / search_pixels of that side.
-        scale_step: Ratio of the sizes at which faces are sought.
-        neighbours: Overlapping hits that make a face.
-    """
-
-    def __init__(
-        self, *, search_pixels: int = 320, scale_step: float = 1.1, neighbours: int = 5
-    ) -> None:
-        self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / HAAR_FILE))
-        self._search_pixels = search_pixels
-        self._scale_step = scale_step
-        self._neighbours = neighbours
-
-    def detect(self, grey: GreyPicture) -> list[Detection]:
-        """Return the faces of a grey frame, largest first."""
-        small, ratio = reduce(grey, longer_side=self._search_pixels)
-        if min(small.shape) < SMALLEST_FACE:
-            return []
-        boxes, _, weights = self._cascade.detectMultiScale3(
-            small,
-            scaleFactor=self._scale_step,
-            minNeighbors=self._neighbours,
-            minSize=(SMALLEST_FACE, SMALLEST_FACE),
-            outputRejectLevels=True,
-        )
-        # OpenCV gives tuples, or weights of another shape, where it finds nothing.
-        found = zip(np.reshape(boxes, (-1, 4)), np.ravel(weights), strict=True)
-        detections = [
-            Detection(
-                box=_square(
-                    centre_x=(x + side / 2) * ratio,
-                    centre_y=(y + side / 2) * ratio,
-                    side=side * ratio,
-                ),
-                score=1 - math.exp(-max(float(weight), 0.0) / HAAR_WEIGHT_SCALE),
-            )
-            for (x, y, side, _), weight in found
-        ]
-        return _largest_first(detections)
+def overlap(one: Box, other: Box) -> float:
+    """Return the intersection over union of two boxes, 0..1."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    shared = max(0, width) * max(0, height)
+    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
 
 
-class YuNetDetector:
-    """OpenCV's YuNet network (Wu et al., 2023), its boxes turned into FER2013's framing.
-
-    Args:
-        model: The ONNX file of YuNet.
-        search_pixels: As for `HaarDetector`.
-        minimum_score: Faces below this score, 0..1, are left out.
-
-    Raises:
-        ModelError: The file is missing or not readable.
-    """
-
-    def __init__(
-        self, model: Path, *, search_pixels: int = 320, minimum_score: float = 0.6
-    ) -> None:
-        if not model.is_file():
-            raise ModelError(f"no YuNet model at {model}; set MOODCUE_FER_YUNET_MODEL to its file")
-        try:
-            self._network = cv2.FaceDetectorYN.create(str(model), "", (32, 32), minimum_score)
-        except cv2.error as error:
-            raise ModelError(f"{model} is not a YuNet model: {error.err}") from error
-        self._search_pixels = search_pixels
-
-    def detect(self, grey: GreyPicture) -> list[Detection]:
-        """Return the faces of a grey frame, largest first."""
-        small, ratio = reduce(grey, longer_side=self._search_pixels)
-        height, width = small.shape
-        if min(height, width) < SMALLEST_FACE:
-            return []
-        self._network.setInputSize((width, height))
-        _, rows = self._network.detect(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR))
-        detections = [
-            Detection(
-                box=_square(
-                    centre_x=float(row[0] + row[2] / 2) * ratio,
-                    centre_y=float(row[1] + row[3] / 2) * ratio,
-                    side=float(row[3]) * YUNET_SIDE * ratio,
-                ),
-                score=min(max(float(row[14]), 0.0), 1.0),
-            )
-            for row in (() if rows is None else rows)
-        ]
-        return _largest_first(detections)
+def merge(detections: Iterable[Detection]) -> list[Detection]:
+    """Leave one box for each face, that of the highest score; largest first."""
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=lambda each: -each.score):
+        if all(overlap(detection.box, other.box) < SAME_FACE for other in kept):
+            kept.append(detection)
+    return sorted(kept, key=lambda each: -each.box[2])
 
 
 def reduce(grey: GreyPicture, *, longer_side: int) -> tuple[GreyPicture, float]:
@@ -216,10 +115,7 @@ def brightness(crop: GreyPicture) -> float:
     return float(crop.mean()) / 255.0
 
 
-def _square(*, centre_x: float, centre_y: float, side: float) -> Box:
+def square(*, centre_x: float, centre_y: float, side: float) -> Box:
+    """Return the box of whole pixels around a centre, with sides of at least one pixel."""
     whole = max(1, round(side))
     return round(centre_x - side / 2), round(centre_y - side / 2), whole, whole
-
-
-def _largest_first(detections: list[Detection]) -> list[Detection]:
-    return sorted(detections, key=lambda detection: -detection.box[2])

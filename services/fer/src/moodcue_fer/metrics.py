@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from moodcue.events import FaceEmotion
+from moodcue_fer.search import Search
 
 
 class WorkerMetrics:
@@ -22,6 +23,12 @@ class WorkerMetrics:
             ["problem"],
             registry=registry,
         )
+        self._searches = Counter(
+            "moodcue_fer_searches",
+            "Frames searched near known faces (local) or as a whole, by the reason",
+            ["search"],
+            registry=registry,
+        )
         self._seconds = Histogram(
             "moodcue_fer_inference_seconds", "Time from JPEG to probabilities", registry=registry
         )
@@ -34,11 +41,13 @@ class WorkerMetrics:
             registry=registry,
         )
 
-    def note(self, event: FaceEmotion, *, age_seconds: float) -> None:
-        """Count a frame that was read."""
+    def note(self, event: FaceEmotion, *, age_seconds: float, search: Search | None) -> None:
+        """Count a frame that was read, and how it was searched if it was a picture."""
         self._frames.labels(event.status.value).inc()
         for face in event.faces:
             self._faces.labels(face.problem.value if face.problem else "none").inc()
+        if search is not None:
+            self._searches.labels(search.value).inc()
         self._seconds.observe(event.inference_seconds)
         self._age.observe(max(0.0, age_seconds))
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
+from moodcue_fer.model import Provider
 
 
 class FerSettings(ServiceSettings):
@@ -27,6 +28,13 @@ class FerSettings(ServiceSettings):
         le=4096,
         description="longer side in pixels to which a frame is reduced to seek faces in it",
     )
+    full_search_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="capture time after which a whole frame is searched again instead of the "
+        "places where faces were; 0: every frame",
+    )
     most_faces: int = Field(
         16, ge=1, le=256, description="most faces of a frame that are read, the largest ones"
     )
@@ -39,3 +47,11 @@ class FerSettings(ServiceSettings):
     minimum_sharpness: float = Field(
         80.0, ge=0, description="smallest variance of the Laplacian of a face that is read"
     )
+    minimum_frontality: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="least frontality of a face that is read: 1 looks at the camera, 0 is a "
+        "profile",
+    )
+    provider: Provider = Field("cpu", description="where ONNX Runtime runs the network")

@@ -13,15 +13,16 @@ from moodcue.bus import MAX_FRAME_BYTES, BusAddress, Port, Publisher, configure
 from moodcue.codec import Message, encode, from_frames
 from moodcue.control import Control, WorkerBye, WorkerReady
 from moodcue.errors import ProtocolError
-from moodcue.events import Face, FaceEmotion, Frame, FrameStatus, ServiceState
+from moodcue.events import FaceEmotion, Frame, FrameStatus, ServiceState
 from moodcue.health import Problem, Pulse
 from moodcue.identity import NS_PER_SECOND, Clock, new_id, new_source, system_clock
 from moodcue.lifecycle import Heartbeat
 from moodcue.security import protect_client
 from moodcue.topics import Family, topic
-from moodcue_fer.analysis import FaceAnalyser
+from moodcue_fer.analysis import Analysis, FaceAnalyser
 from moodcue_fer.metrics import WorkerMetrics
 from moodcue_fer.pictures import PictureError, decode_grey
+from moodcue_fer.search import Moment
 
 SERVICE: Final = "fer"
 POLL_MS: Final = 100
@@ -136,7 +137,7 @@ class Worker:
     def _publish(self, message: Message, frame: Frame) -> None:
         age = (self._clock() - frame.time) / NS_PER_SECOND
         start = time.perf_counter()
-        status, faces, detail = self._read(message.body)
+        analysis, detail = self._read(message.body, frame)
         seconds = time.perf_counter() - start
         name = topic(Family.FACE_EMOTION, frame.camera)
         event = FaceEmotion(
@@ -151,24 +152,25 @@ class Worker:
             rate=frame.rate,
             width=frame.width,
             height=frame.height,
-            status=status,
-            faces=faces,
+            status=_status(analysis),
+            faces=analysis.faces if analysis else (),
             detail=detail,
             inference_seconds=seconds,
         )
-        self._metrics.note(event, age_seconds=age)
+        self._metrics.note(event, age_seconds=age, search=analysis.search if analysis else None)
         self._frames += 1
-        self._faces += len(faces)
+        self._faces += len(event.faces)
         self._publisher.send(name, event)
-        log.debug("frame.read", camera=frame.camera, status=status.value, trace=frame.trace)
+        log.debug("frame.read", camera=frame.camera, status=event.status.value, trace=frame.trace)
 
-    def _read(self, body: bytes) -> tuple[FrameStatus, tuple[Face, ...], str]:
+    def _read(self, body: bytes, frame: Frame) -> tuple[Analysis | None, str]:
+        """Read a picture; without an analysis, the text says what is wrong with it."""
+        moment = Moment(camera=frame.camera, time=frame.time)
         try:
-            faces = self._analyser.analyse(decode_grey(body))
+            return self._analyser.analyse(decode_grey(body), moment), ""
         except PictureError as error:
             log.warning("frame.bad", reason=str(error))
-            return FrameStatus.BAD_FRAME, (), str(error)
-        return (FrameStatus.OK if faces else FrameStatus.NO_FACE), faces, ""
+            return None, str(error)
 
     def _counters(self) -> Mapping[str, float]:
         return {
@@ -192,6 +194,12 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _status(analysis: Analysis | None) -> FrameStatus:
+    if analysis is None:
+        return FrameStatus.BAD_FRAME
+    return FrameStatus.OK if analysis.faces else FrameStatus.NO_FACE
 
 
 def _open_dealer(context: zmq.Context[zmq.Socket[bytes]], address: BusAddress) -> zmq.Socket[bytes]:
