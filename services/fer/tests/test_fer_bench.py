@@ -51,6 +51,7 @@ def test_bench_times_every_stage_and_tells_what_was_searched_and_found(
     assert (record["detector"], record["provider"]) == ("haar", "cpu")
     assert record["first_result_seconds"] > 0
     assert record["peak_rss_mb"] > 50
+    assert record["cpu_milliseconds"]["median"] > 0
 
 
 def test_a_folder_of_pictures_is_a_clip_and_what_is_no_picture_is_passed_over(

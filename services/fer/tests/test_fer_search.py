@@ -177,6 +177,18 @@ def test_a_face_that_was_missed_once_is_back_on_the_next_frame_without_a_whole_s
     assert (found.search, len(found.detections)) == (Search.LOCAL, 2)
 
 
+def test_a_face_that_a_due_search_overlooks_is_sought_at_its_place_on_the_next_frame() -> None:
+    steady, overlooked = face(50, 100), face(400, 100)
+    detector, still = ScriptedDetector([steady, overlooked]), room()
+    search = FaceSearch(detector)
+    search.find(still, at(0))
+    detector.whole = [steady]
+    assert search.find(still, at(1)).search is Search.DUE
+    detector.whole = [steady, overlooked]
+    found = search.find(still, at(1.2))
+    assert (found.search, len(found.detections)) == (Search.LOCAL, 2)
+
+
 def test_one_face_in_the_reach_of_two_known_ones_counts_once_and_the_other_as_lost() -> None:
     one, other = face(100, 100), face(180, 100)
     detector, still = ScriptedDetector([one, other]), room()

@@ -174,8 +174,9 @@ class FaceSearch:
             return
         boxes = tuple(detection.box for detection in found.detections)
         missed: tuple[Box, ...] = ()
-        if hint is not None and found.search not in (Search.FIRST, Search.DUE):
-            before = hint.known + hint.missed
+        if hint is not None and found.search is not Search.FIRST:
+            # Also a search of the whole frame overlooks a face now and then.
+            before = hint.known if found.search is Search.DUE else hint.known + hint.missed
             missed = tuple(box for box in before if _is_missing(box, boxes))[:MOST_MISSED]
         if hint is not None and found.search is Search.LOCAL:
             new = replace(hint, time=moment.time, known=boxes, missed=missed)
