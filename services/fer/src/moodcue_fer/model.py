@@ -128,7 +128,7 @@ def _available(provider: Provider) -> str:
     if name not in onnxruntime.get_available_providers():
         raise ModelError(
             f"MOODCUE_FER_PROVIDER={provider}, but the ONNX Runtime installed here has no "
-            f"{name}: pip uninstall onnxruntime, then pip install 'moodcue-fer[gpu]'"
+            f"{name}: see 'On a GPU' in the README of moodcue-fer, or unset it"
         )
     if provider == "cuda":
         # CUDA and cuDNN come as Python packages, where the loader does not look.
