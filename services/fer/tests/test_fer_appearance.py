@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moodcue_fer.appearance import LENGTH, describe
-from moodcue_fer.faces import Box, GreyPicture, HaarDetector
+from moodcue_fer.detectors import HaarDetector
+from moodcue_fer.faces import Box, GreyPicture
 
 ASTRONAUT_BOX = (174, 64, 98, 98)
 

@@ -36,7 +36,7 @@ _ROWS: Final = round((_REACH[3] - _REACH[1]) * CELLS)
 _SAMPLES: Final = 64
 """Pixels per side of the face that are looked at; more are skipped, for speed."""
 
-_DARK_LEVEL: Final = 12.0
+_DARK_LEVEL: Final = 20.0
 """Grey levels that are added before the logarithm, so that the noise of black stays small."""
 
 _DIRECTIONS: Final = 4
@@ -66,33 +66,33 @@ class Area:
 
 
 TONES: Final[dict[str, Area]] = {
-    "hair on top": Area((-0.25, 0.25, -0.75, -0.5), -0.8, 0.25),
-    "hairline": Area((-0.25, 0.25, -0.5, -0.375), 0.0, 0.2),
-    "temples": Area((0.375, 0.5, -0.5, -0.125), -0.7, 0.3, mirrored=True),
-    "beside the eyes": Area((0.5, 0.6875, -0.5, -0.0625), -0.8, 0.25, mirrored=True),
-    "beside the mouth": Area((0.5, 0.6875, 0.0, 0.5), -0.8, 0.25, mirrored=True),
-    "cheekbones": Area((0.375, 0.5, 0.0, 0.5), -0.7, 0.25, mirrored=True),
-    "forehead": Area((-0.1875, 0.1875, -0.375, -0.1875), 0.1, 0.12),
-    "jaws": Area((0.1875, 0.375, 0.3125, 0.5), -0.3, 0.2, mirrored=True),
-    "chin": Area((-0.1875, 0.1875, 0.375, 0.5), 0.0, 0.2),
-    "neck": Area((-0.1875, 0.1875, 0.5625, 0.75), -0.2, 0.25),
-    "collar": Area((-0.25, 0.25, 0.8125, 1.125), -0.4, 0.25),
-    "chest": Area((-0.3125, 0.3125, 1.125, 1.5), -0.4, 0.25),
-    "belly": Area((-0.3125, 0.3125, 1.5, 2.0), -0.4, 0.25),
-    "shoulders": Area((0.3125, 0.75, 0.9375, 1.3125), -0.4, 0.25, mirrored=True),
-    "sleeves": Area((0.3125, 0.75, 1.3125, 1.875), -0.4, 0.25, mirrored=True),
+    "hair on top": Area((-0.25, 0.25, -0.75, -0.5), -0.8, 0.2),
+    "hairline": Area((-0.25, 0.25, -0.5, -0.375), -0.3, 0.18),
+    "temples": Area((0.375, 0.5, -0.5, -0.125), -0.6, 0.27, mirrored=True),
+    "beside the eyes": Area((0.5, 0.6875, -0.5, -0.0625), -0.4, 0.3, mirrored=True),
+    "beside the mouth": Area((0.5, 0.6875, 0.0, 0.5), -0.4, 0.3, mirrored=True),
+    "cheekbones": Area((0.375, 0.5, 0.0, 0.5), -0.5, 0.2, mirrored=True),
+    "forehead": Area((-0.1875, 0.1875, -0.375, -0.1875), 0.1, 0.1),
+    "jaws": Area((0.1875, 0.375, 0.3125, 0.5), -0.25, 0.2, mirrored=True),
+    "chin": Area((-0.1875, 0.1875, 0.375, 0.5), 0.0, 0.15),
+    "neck": Area((-0.1875, 0.1875, 0.5625, 0.75), -0.15, 0.2),
+    "collar": Area((-0.25, 0.25, 0.8125, 1.125), -0.3, 0.2),
+    "chest": Area((-0.3125, 0.3125, 1.125, 1.5), -0.3, 0.2),
+    "belly": Area((-0.3125, 0.3125, 1.5, 2.0), -0.3, 0.2),
+    "shoulders": Area((0.3125, 0.75, 0.9375, 1.3125), -0.3, 0.2, mirrored=True),
+    "sleeves": Area((0.3125, 0.75, 1.3125, 1.875), -0.3, 0.2, mirrored=True),
 }
 """Logarithm of the mean grey of each area over that of the face."""
 
 TEXTURES: Final[dict[str, Area]] = {
-    "hair": Area((-0.625, 0.625, -0.75, -0.25), -0.5, 0.25),
+    "hair": Area((-0.625, 0.625, -0.75, -0.25), -0.9, 0.25),
     "eyes and glasses": Area((-0.375, 0.375, -0.375, 0.0), -0.5, 0.2),
-    "mouth and beard": Area((-0.3125, 0.3125, 0.0, 0.4375), -1.1, 0.25),
-    "clothes": Area((-0.5, 0.5, 0.875, 2.0), -1.0, 0.25),
+    "mouth and beard": Area((-0.3125, 0.3125, 0.0, 0.4375), -1.0, 0.25),
+    "clothes": Area((-0.5, 0.5, 0.875, 2.0), -1.5, 0.3),
 }
 """Logarithm of the mean gradient of each area."""
 
-_SHARE_USUAL: Final = 0.5
+_SHARE_USUAL: Final = 0.4
 _SHARE_SPREAD: Final = 0.1
 
 LENGTH: Final = len(TONES) + len(TEXTURES) + _DIRECTIONS
