@@ -14,12 +14,13 @@ PREFIX = "MOODCUE_AGGREGATOR_"
 def test_seconds_become_nanoseconds_and_thresholds_reach_the_rules() -> None:
     settings = load_settings(AggregatorSettings, {})
     rules, holds = settings.window_rules(), settings.hold_rules()
-    assert (rules.length, rules.lateness, rules.idle_grace, rules.track_silence) == (
+    assert (rules.length, rules.lateness, rules.idle_grace) == (
         15_000_000_000,
         1_000_000_000,
         2_000_000_000,
-        2_000_000_000,
     )
+    assert (rules.tracks.silence, rules.tracks.memory) == (2_000_000_000, 120_000_000_000)
+    assert rules.tracks.max_remembered == 16
     assert (rules.max_cameras, rules.max_frames) == (64, 20_000)
     assert (holds.min_coverage, holds.min_confidence) == (0.2, 0.3)
     assert (holds.disagreement_distance, holds.majority_share) == (0.6, 0.6)
@@ -78,6 +79,8 @@ FACE = Face(box=(0, 0, 9, 9), score=1)
         ({"faces": (FACE,) * 101}, "101 faces"),
         ({"faces": (FACE,), "width": 0}, "0 x 480"),
         ({"faces": (Face(box=(1, 2, 0, 4), score=1),)}, r"\(1, 2, 0, 4\) has no area"),
+        ({"faces": (Face(box=(1, 2, 3, 4), score=1, appearance=(0.5, float("nan"))),)}, "nan"),
+        ({"faces": (Face(box=(1, 2, 3, 4), score=1, appearance=(1e9,)),)}, "figure 1e.09 of"),
         ({"faces": (Face(box=(1, 2, 3, 4), score=1, probabilities=(0.0,) * 7),)}, "all zero"),
     ],
 )

@@ -8,8 +8,9 @@ from moodcue.codec import decode_event, encode
 from moodcue.events import EmotionWindow, Face, FaceEmotion, FaceProblem, FrameStatus, HoldReason
 from moodcue.identity import NS_PER_SECOND
 from moodcue.taxonomy import EMOTIONS, dominant_emotion, vector_from_mapping
+from moodcue_aggregator.association import Box
 from moodcue_aggregator.summary import HoldRules, distance, summarise, window_id
-from moodcue_aggregator.tracks import Box
+from moodcue_aggregator.tracks import TrackRules
 from moodcue_aggregator.window import WindowRules, Windows
 
 S = NS_PER_SECOND
@@ -58,7 +59,7 @@ def summary(*frames: tuple[Face, ...], rules: HoldRules = RULES) -> EmotionWindo
             length=15 * S,
             lateness=0,
             idle_grace=0,
-            track_silence=2 * S,
+            tracks=TrackRules(silence=2 * S, memory=120 * S, max_remembered=16),
             max_cameras=1,
             max_frames=1000,
         )

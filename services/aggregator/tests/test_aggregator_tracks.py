@@ -1,25 +1,41 @@
-import math
 import random
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from moodcue.identity import NS_PER_SECOND
-from moodcue_aggregator.tracks import Box, Track, Tracker, similarity
+from moodcue_aggregator.association import Box, Sighting, Track
+from moodcue_aggregator.tracks import Tracker, TrackRules
 
 FRAME_NS = NS_PER_SECOND // 5
-SILENCE_NS = 2 * NS_PER_SECOND
+RULES = TrackRules(silence=2 * NS_PER_SECOND, memory=60 * NS_PER_SECOND, max_remembered=3)
+LEFT, RIGHT, FAR = (100, 200, 100, 100), (400, 200, 100, 100), (900, 500, 80, 80)
+ANN, BOB, EVE = (2.0,) * 23, (-1.0,) * 23, (0.5, -3.0) * 11 + (0.5,)
 
 Scene = Iterator[dict[str, Box]]
 """Per frame, the box of each person that the detector finds."""
 
 
 def make_tracker() -> Tracker:
-    return Tracker(silence=SILENCE_NS)
+    return Tracker(RULES)
 
 
-def numbers(tracker: Tracker, boxes: Sequence[Box], *, frame: int) -> list[int]:
-    return [tracker.number(track) for track in tracker.follow(boxes, time=frame * FRAME_NS)]
+def numbers(tracker: Tracker, boxes: Sequence[Box], *, frame: int) -> list[int | None]:
+    tracks = tracker.follow([Sighting(box) for box in boxes], time=frame * FRAME_NS)
+    tracker.settle()
+    return [track.number for track in tracks]
+
+
+def watch(
+    tracker: Tracker, *faces: Sighting, frames: range, settle: bool = True
+) -> list[int | None]:
+    """Show the same faces in some frames; return their numbers afterwards."""
+    tracks: list[Track] = []
+    for frame in frames:
+        tracks = tracker.follow(faces, time=frame * FRAME_NS)
+    if settle:
+        tracker.settle()
+    return [track.number for track in tracks]
 
 
 def noisy(x: float, y: float, size: float, chance: random.Random) -> Box:
@@ -53,8 +69,8 @@ def crossing(chance: random.Random, *, other_size: float, rise: float = 0.0) -> 
 
 
 def switches(scene: Scene, chance: random.Random) -> int:
-    """Count how often a person's number changes between two frames that it is seen in."""
-    tracker, last, count = make_tracker(), dict[str, int](), 0
+    """Count how often a person's number changes between two frames, told by boxes alone."""
+    tracker, last, count = make_tracker(), dict[str, int | None](), 0
     for frame, people in enumerate(scene):
         names = list(people)
         chance.shuffle(names)
@@ -82,7 +98,7 @@ def test_people_who_pass_one_above_the_other_keep_their_numbers() -> None:
 
 
 def test_people_of_one_size_who_hide_each_other_rarely_swap() -> None:
-    # The hard case, 50 encounters; the one who comes back is found by its walking speed.
+    # Without descriptions the hard case; the one who comes back is found by its walking speed.
     count = sum(switches(crossing(r := random.Random(s), other_size=95), r) for s in range(50))
     assert count <= 4
 
@@ -93,7 +109,7 @@ def test_a_face_that_moves_more_than_its_own_size_per_frame_stays_the_same() -> 
     assert [numbers(tracker, [box], frame=i) for i, box in enumerate(path)] == [[1]] * 10
 
 
-def test_who_comes_back_within_the_silence_is_the_same_and_later_a_new_one() -> None:
+def test_without_a_description_only_a_short_silence_is_bridged() -> None:
     tracker, box = make_tracker(), (100, 100, 80, 80)
     assert numbers(tracker, [box], frame=0) == [1]
     assert numbers(tracker, [box], frame=10) == [1]
@@ -120,19 +136,126 @@ def test_the_order_of_the_boxes_does_not_matter() -> None:
     assert numbers(tracker, boxes[::-1], frame=1) == [three, two, one]
 
 
-def test_numbers_are_given_only_when_asked_for() -> None:
+def test_only_who_was_read_gets_a_number() -> None:
     tracker = make_tracker()
-    unread, read = tracker.follow([(0, 0, 50, 50), (300, 0, 50, 50)], time=0)
-    assert tracker.number(read) == 1
-    assert unread.number is None
+    unread = Sighting((0, 0, 50, 50), read=False)
+    assert watch(tracker, unread, Sighting((300, 0, 50, 50)), frames=range(1)) == [None, 1]
+
+
+@pytest.mark.parametrize("place", [LEFT, RIGHT])
+def test_who_left_and_returns_is_known_by_looks_wherever_they_sit(place: Box) -> None:
+    tracker = make_tracker()
+    assert watch(tracker, Sighting(LEFT, ANN), frames=range(10)) == [1]
+    assert watch(tracker, Sighting(RIGHT, BOB), frames=range(40, 50)) == [2]
+    assert watch(tracker, Sighting(place, ANN), frames=range(100, 110)) == [1]
+
+
+def test_two_who_return_swapped_keep_their_numbers() -> None:
+    tracker = make_tracker()
+    assert watch(tracker, Sighting(LEFT, ANN), Sighting(RIGHT, BOB), frames=range(10)) == [1, 2]
+    returned = (Sighting(LEFT, BOB), Sighting(RIGHT, ANN))
+    assert watch(tracker, *returned, frames=range(100, 110)) == [2, 1]
+
+
+def test_another_person_in_the_same_place_gets_a_new_number() -> None:
+    tracker = make_tracker()
+    assert watch(tracker, Sighting(LEFT, ANN), frames=range(10)) == [1]
+    assert watch(tracker, Sighting(LEFT, BOB), frames=range(25, 35)) == [2]
+
+
+def test_nobody_who_is_in_sight_is_recognised_as_having_returned() -> None:
+    tracker = make_tracker()
+    watch(tracker, Sighting(LEFT, ANN), frames=range(10))
+    twins = (Sighting(LEFT, ANN), Sighting(FAR, ANN))
+    assert watch(tracker, *twins, frames=range(10, 20)) == [1, 2]
+
+
+def test_who_looks_like_two_who_left_gets_a_new_number() -> None:
+    tracker = make_tracker()
+    watch(tracker, Sighting(LEFT, ANN), Sighting(RIGHT, ANN), frames=range(10))
+    assert watch(tracker, Sighting(FAR, ANN), frames=range(100, 110)) == [3]
+
+
+def test_of_two_who_return_alike_only_one_is_the_one_who_left() -> None:
+    tracker = make_tracker()
+    assert watch(tracker, Sighting(LEFT, ANN), frames=range(10)) == [1]
+    twins = (Sighting(RIGHT, ANN), Sighting(FAR, ANN))
+    assert watch(tracker, *twins, frames=range(100, 110)) == [1, 2]
+
+
+def test_who_has_just_come_is_not_judged_by_too_few_pictures() -> None:
+    tracker = make_tracker()
+    watch(tracker, Sighting(LEFT, ANN), frames=range(10))
+    assert watch(tracker, Sighting(FAR, ANN), frames=range(100, 103)) == [None]
+    assert watch(tracker, Sighting(FAR, ANN), frames=range(103, 110)) == [1]
+
+
+def test_what_is_seen_once_or_twice_with_a_description_is_no_person() -> None:
+    tracker = make_tracker()
+    watch(tracker, Sighting(LEFT, ANN), frames=range(2))
+    assert watch(tracker, Sighting(FAR, BOB), frames=range(50, 60)) == [1]
+
+
+def test_a_head_alone_is_known_again_in_its_place_only() -> None:
+    head = ANN[:12] + (0.0,) * 11
+    for place, number in ((LEFT, 1), (FAR, 2)):
+        tracker = make_tracker()
+        assert watch(tracker, Sighting(LEFT, head), frames=range(10)) == [1]
+        assert watch(tracker, Sighting(place, head), frames=range(60, 70)) == [number]
+
+
+def test_who_left_is_forgotten_after_the_memory() -> None:
+    tracker = make_tracker()
+    watch(tracker, Sighting(LEFT, ANN), frames=range(10))
+    assert watch(tracker, Sighting(LEFT, ANN), frames=range(9 + 301, 320)) == [2]
+
+
+def test_of_too_many_who_left_the_first_are_forgotten_and_counted() -> None:
+    tracker = make_tracker()
+    cast = [tuple(float(3 * k - 4 + i % (k + 2)) or 0.1 for i in range(23)) for k in range(4)]
+    for k, looks in enumerate(cast):
+        watch(tracker, Sighting(LEFT, looks), frames=range(30 * k, 30 * k + 10))
+    watch(tracker, Sighting(FAR, EVE), frames=range(120, 130))
+    assert tracker.forgotten == 1
+    assert watch(tracker, Sighting(LEFT, cast[1]), frames=range(150, 160)) == [2]
+    assert watch(tracker, Sighting(LEFT, cast[0]), frames=range(180, 190)) == [6]
+
+
+def test_a_memory_of_nothing_knows_nobody_again() -> None:
+    rules = TrackRules(silence=2 * NS_PER_SECOND, memory=0, max_remembered=0)
+    tracker = Tracker(rules)
+    watch(tracker, Sighting(LEFT, ANN), frames=range(10))
+    assert watch(tracker, Sighting(LEFT, ANN), frames=range(25, 35)) == [2]
+
+
+def test_looks_are_not_learnt_from_who_may_be_hidden() -> None:
+    tracker = make_tracker()
+    behind = Sighting((140, 220, 60, 60), BOB)
+    (front, hidden) = tracker.follow([Sighting(LEFT, ANN), behind], time=0)
+    assert (front.looks.count, hidden.looks.count) == (1, 0)
+
+
+def test_a_clock_set_back_ends_all_tracks() -> None:
+    tracker = make_tracker()
+    assert watch(tracker, Sighting(LEFT, ANN), frames=range(100, 110)) == [1]
+    assert watch(tracker, Sighting(LEFT, ANN), frames=range(10)) == [2]
 
 
 def test_resumed_tracks_keep_their_numbers_and_new_ones_count_on() -> None:
     tracker = make_tracker()
     old, strange = (0, 0, 50, 50), (300, 0, 50, 50)
-    tracker.follow([old, strange], time=0)
-    tracker.resume({old: 4}, last_number=7)
+    tracker.follow([Sighting(old), Sighting(strange)], time=0)
+    tracker.resume({old: 4}, since=0, last_number=7)
     assert numbers(tracker, [old, strange], frame=1) == [4, 8]
+
+
+def test_who_left_before_a_restart_is_known_after_it() -> None:
+    tracker = make_tracker()
+    watch(tracker, Sighting(LEFT, ANN), frames=range(10), settle=False)
+    tracker.resume({LEFT: 3}, since=0, last_number=5)
+    watch(tracker, Sighting(RIGHT, BOB), frames=range(75, 85), settle=False)
+    tracker.resume({RIGHT: 5}, since=75 * FRAME_NS, last_number=5)
+    assert watch(tracker, Sighting(FAR, ANN), frames=range(100, 110)) == [3]
 
 
 def test_a_flood_of_faces_does_not_grow_the_tracker() -> None:
@@ -141,18 +264,4 @@ def test_a_flood_of_faces_does_not_grow_the_tracker() -> None:
         boxes = [(1000 * i, 1000 * frame, 50, 50) for i in range(40)]
         numbers(tracker, boxes, frame=frame)
     assert len(tracker._tracks) == 128  # noqa: SLF001 - the bound is the promise
-
-
-@pytest.mark.parametrize(
-    ("box", "expected"),
-    [
-        ((0, 0, 100, 100), 2.0),
-        ((75, 0, 100, 100), 0.5 + 25 / 175),
-        ((150, 0, 100, 100), 0.0),
-    ],
-)
-def test_similarity_is_overlap_plus_closeness_less_for_time_out_of_sight(
-    box: Box, expected: float
-) -> None:
-    track = Track((0, 0, 100, 100), 0)
-    assert math.isclose(similarity(track, box, time=FRAME_NS), expected / 1.2)
+    assert tracker.forgotten == 8 * 40 - 128

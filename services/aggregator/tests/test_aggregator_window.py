@@ -2,6 +2,7 @@ import random
 from collections import Counter
 from itertools import pairwise
 
+from aggregator_scenes import play, scripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from moodcue.events import EmotionWindow, Face, FaceEmotion, FrameStatus
 from moodcue.identity import NS_PER_SECOND
 from moodcue_aggregator.restore import earlier_source, last_numbers, restore
 from moodcue_aggregator.summary import HoldRules, summarise
+from moodcue_aggregator.tracks import TrackRules
 from moodcue_aggregator.window import ClosedWindow, WindowRules, Windows
 
 S = NS_PER_SECOND
@@ -17,7 +19,7 @@ RULES = WindowRules(
     length=15 * S,
     lateness=1 * S,
     idle_grace=2 * S,
-    track_silence=2 * S,
+    tracks=TrackRules(silence=2 * S, memory=120 * S, max_remembered=16),
     max_cameras=4,
     max_frames=10_000,
 )
@@ -198,7 +200,7 @@ def test_a_window_keeps_a_bounded_number_of_frames_and_closes_all_the_same() -> 
         length=15 * S,
         lateness=0,
         idle_grace=0,
-        track_silence=S,
+        tracks=TrackRules(silence=S, memory=120 * S, max_remembered=16),
         max_cameras=1,
         max_frames=50,
     )
@@ -307,6 +309,22 @@ def test_a_restart_at_any_moment_changes_no_window(cut: int, miss: float, seed: 
         for number, window in enumerate(rest, start=len(emitted) + 1)
     ]
     assert emitted + renumbered == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 170))
+def test_people_who_left_before_a_restart_are_known_after_it(cut: int) -> None:
+    log = [frame for frame, _ in play(scripts()["one is away for 5 s"], seed=4)]
+    expected = as_events(feed(Windows(RULES), *log))
+
+    first = Windows(RULES)
+    emitted = as_events(feed(first, *log[:cut]))
+    second = Windows(RULES)
+    restore(second, past=emitted, frames=log[:cut], now=NOW)
+    rest = as_events(feed(second, *log[cut:]))
+    people = [[person.track for person in window.tracks] for window in emitted + rest]
+    assert people == [[person.track for person in window.tracks] for window in expected]
+    assert {track for tracks in people for track in tracks} == {1, 2}
 
 
 def test_what_fell_due_while_nobody_was_there_is_emitted_at_the_restart() -> None:

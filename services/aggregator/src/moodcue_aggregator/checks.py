@@ -13,6 +13,7 @@ MAX_FACES = 100
 _MAX_RATE = 1000.0
 _MAX_TIME = 2**62
 _MAX_NUMBER = 2**53
+_MAX_FIGURE = 1e6
 
 
 def check_face_emotion(message: Message) -> FaceEmotion:
@@ -45,6 +46,9 @@ def _check_face(face: Face, event: FaceEmotion) -> None:
         raise ProtocolError(f"a face's box {face.box} has no area")
     if face.probabilities is not None and math.fsum(face.probabilities) <= 0:
         raise ProtocolError("probabilities of a face are all zero; an unread face has none")
+    for figure in face.appearance:
+        if not abs(figure) <= _MAX_FIGURE:
+            raise ProtocolError(f"a figure {figure:g} of a face's appearance is unusable")
 
 
 def check_past_window(message: Message) -> EmotionWindow:

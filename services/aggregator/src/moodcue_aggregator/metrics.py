@@ -15,6 +15,7 @@ _TOTALS = {
     "overflowed": "Frames beyond what an open window keeps",
     "evicted_cameras": "Cameras that fell out, silent for longest",
     "clocks_set_back": "Times that a camera's clock was set back",
+    "forgotten_people": "People who left and fell out of memory because others came",
     "lost": "Frames missing in the sequence of a worker",
     "bad_messages": "Messages against the contract",
     "unsent": "Windows and heartbeats dropped because the queue to the broker was full",

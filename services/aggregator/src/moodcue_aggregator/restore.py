@@ -16,8 +16,8 @@ def restore(
 ) -> list[ClosedWindow]:
     """Rebuild the open windows; return those that should have been emitted meanwhile.
 
-    Of each camera, the last past window tells where the next one begins and how its people are
-    numbered; the frames captured since then fill it.
+    Of each camera, the past windows tell how people are numbered, those who have left too, and the
+    last one where the next begins; the frames captured since then fill it.
 
     Args:
         windows: still empty.
@@ -27,15 +27,14 @@ def restore(
     """
     last: dict[str, EmotionWindow] = {}
     highest: dict[str, int] = defaultdict(int)
-    for window in past:
-        last[window.camera] = window
-        tracks = [highest[window.camera], *(person.track for person in window.tracks)]
-        highest[window.camera] = max(tracks)
     known = list(frames)
     by_camera: dict[str, list[FaceEmotion]] = defaultdict(list)
     for frame in known:
         by_camera[frame.camera].append(frame)
-    for camera, window in last.items():
+    for window in past:
+        camera = window.camera
+        last[camera] = window
+        highest[camera] = max(highest[camera], *(person.track for person in window.tracks), 0)
         inside = [f for f in by_camera[camera] if window.start <= f.time < window.end]
         windows.resume(window, frames=inside, last_track=highest[camera], now=now)
     closed: list[ClosedWindow] = []

@@ -6,6 +6,7 @@ from pydantic_settings import SettingsConfigDict
 from moodcue.identity import NS_PER_SECOND
 from moodcue.settings import ServiceSettings
 from moodcue_aggregator.summary import HoldRules
+from moodcue_aggregator.tracks import TrackRules
 from moodcue_aggregator.window import WindowRules
 
 
@@ -34,7 +35,13 @@ class AggregatorSettings(ServiceSettings):
         0.6, ge=0.5, le=1, description="share of the weight that like-minded people must have"
     )
     track_silence_seconds: float = Field(
-        2.0, ge=0.1, le=60, description="a person not seen for longer comes back as a new one"
+        2.0, ge=0.1, le=60, description="a person not seen for longer has left"
+    )
+    track_memory_seconds: float = Field(
+        120.0, ge=0, le=3600, description="who left for no longer may be known again by their looks"
+    )
+    max_remembered_people: int = Field(
+        16, ge=0, le=100, description="people of a camera who left and are remembered"
     )
     max_cameras: int = Field(
         64, ge=1, le=1000, description="cameras followed; the one silent for longest falls out"
@@ -52,7 +59,11 @@ class AggregatorSettings(ServiceSettings):
             length=_nanoseconds(self.window_seconds),
             lateness=_nanoseconds(self.lateness_seconds),
             idle_grace=_nanoseconds(self.idle_grace_seconds),
-            track_silence=_nanoseconds(self.track_silence_seconds),
+            tracks=TrackRules(
+                silence=_nanoseconds(self.track_silence_seconds),
+                memory=_nanoseconds(self.track_memory_seconds),
+                max_remembered=self.max_remembered_people,
+            ),
             max_cameras=self.max_cameras,
             max_frames=self.max_frames,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from moodcue.events import EmotionWindow, Face, FaceEmotion, FaceProblem, HoldReason, TrackEmotion
 from moodcue.identity import NS_PER_SECOND
 from moodcue.taxonomy import EMOTIONS
-from moodcue_aggregator.tracks import Box
+from moodcue_aggregator.association import Box
 from moodcue_aggregator.window import ClosedWindow
 
 Vector = tuple[float, ...]

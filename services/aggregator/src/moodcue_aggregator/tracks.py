@@ -1,158 +1,265 @@
-"""Which face of this frame is which person of the frames before: association by boxes."""
+"""Which face of a frame is which person: tracks while in sight, memory of who has left."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from moodcue.identity import NS_PER_SECOND
+from moodcue_aggregator.association import (
+    Box,
+    Sighting,
+    Track,
+    apart,
+    hides,
+    is_farther,
+    pair,
+    score,
+)
+from moodcue_aggregator.looks import compare
 
-Box = tuple[int, int, int, int]
-"""Left, top, width, height in pixels."""
-
-_REACH = 1.5
-"""How many face sizes a face may lie from where it was expected; at 5 frames a second, a face of
-16 cm that starts to walk (1.2 m/s) moves by exactly that."""
-
-_MAX_SIZE_RATIO = 2.0
-_MAX_PREDICTION_SECONDS = 1.0
-_VELOCITY_SMOOTHING = 0.5
 _MAX_TRACKS = 128
 
+_JUST_SEEN_SECONDS = 0.5
 
-@dataclass(eq=False)
-class Track:
-    """One person while in sight.
+_SAME = 0.9
+"""Difference of two means up to which they are one person's."""
+
+_SAME_PLACE = 1.0
+"""The same for who appears where that person was last."""
+
+_PLACE = 1.0
+"""How far from there that is, in face sizes."""
+
+_PLACE_SECONDS = 30.0
+_MARGIN = 0.3
+"""By how much the second most similar person must differ more."""
+
+_FIGURES = 18
+"""Figures to be sure by, outside of the same place: head and clothes."""
+
+_SURE = 4
+"""Descriptions that make a mean; with less, only three quarters of the difference are allowed."""
+
+_UNSURE_SHARE = 0.75
+_LEAST = 3
+"""Pictures that make a person. What the detector takes for a face is rarely seen in so many."""
+
+_PATIENCE_SECONDS = 5.0
+"""How long more descriptions are waited for, and"""
+
+_FOREIGN = 2.5
+"""the difference, in shares of what is allowed, from which on they are not."""
+
+
+@dataclass(frozen=True)
+class TrackRules:
+    """How long people are known; times in nanoseconds.
 
     Attributes:
-        box: where the face was last.
-        seen: when that was, in nanoseconds.
-        velocity: of its centre, pixels per second, smoothed.
-        number: of the person, per camera; none until it is asked for.
+        silence: who was not seen for longer has left.
+        memory: who has left for longer is forgotten.
+        max_remembered: how many of those who left are remembered.
     """
 
-    box: Box
-    seen: int
-    velocity: tuple[float, float] = (0.0, 0.0)
-    number: int | None = None
-
-    def moved_to(self, box: Box, *, time: int) -> None:
-        """Note where the face is now."""
-        seconds = (time - self.seen) / NS_PER_SECOND
-        if seconds > 0:
-            (x, y), (old_x, old_y) = _centre(box), _centre(self.box)
-            new = ((x - old_x) / seconds, (y - old_y) / seconds)
-            keep = _VELOCITY_SMOOTHING
-            self.velocity = (
-                keep * self.velocity[0] + (1 - keep) * new[0],
-                keep * self.velocity[1] + (1 - keep) * new[1],
-            )
-        self.box = box
-        self.seen = time
+    silence: int
+    memory: int
+    max_remembered: int
 
 
 class Tracker:
-    """Follows the faces of one camera.
+    """Follows the people of one camera.
 
-    Faces and tracks are paired greedily, the most similar pair first: see `similarity`. A face
-    without a pair begins a new track.
+    Faces and tracks are paired greedily, the highest `score` first. A face without a pair begins a
+    new track. Whether that is somebody who was there before is decided later, in
+    `settle`, when more has been seen of them.
 
     Args:
-        silence: a track that was not seen for longer, in nanoseconds, has ended.
+        rules: see there.
+
+    Attributes:
+        forgotten: people who fell out because too many were there.
     """
 
-    def __init__(self, *, silence: int) -> None:
-        self._silence = silence
+    def __init__(self, rules: TrackRules) -> None:
+        self._rules = rules
         self._tracks: list[Track] = []
         self._last_number = 0
+        self._time = 0
+        self.forgotten = 0
 
-    def follow(self, boxes: Sequence[Box], *, time: int) -> list[Track]:
-        """Return the track of each box of one frame.
+    def follow(self, faces: Sequence[Sighting], *, time: int) -> list[Track]:
+        """Return the track of each face of one frame.
 
         Args:
-            boxes: the faces of the frame.
+            faces: of the frame.
             time: its capture time in nanoseconds; call in the order of capture.
         """
-        self._tracks = [t for t in self._tracks if time - t.seen <= self._silence]
-        pairs = sorted(
-            (-score, i, j)
-            for i, track in enumerate(self._tracks)
-            for j, box in enumerate(boxes)
-            if (score := similarity(track, box, time=time)) > 0
-        )
-        found: dict[int, Track] = {}
-        taken: set[int] = set()
-        for _, i, j in pairs:
-            if i not in taken and j not in found:
-                taken.add(i)
-                found[j] = self._tracks[i]
-        for j, box in enumerate(boxes):
-            if j in found:
-                found[j].moved_to(box, time=time)
+        if time < self._time:
+            # The clock was set back: nobody's last sighting says anything any more.
+            self._tracks.clear()
+        before, self._time = self._time, time
+        tracks = [t for t in self._tracks if time - t.seen <= self._rules.silence]
+        near = [t.box for t in tracks if time - t.seen <= _JUST_SEEN_SECONDS * NS_PER_SECOND]
+        hidden = [_is_hidden(face, faces, near=near, but=j) for j, face in enumerate(faces)]
+        scores = {
+            (i, j): value
+            for i, track in enumerate(tracks)
+            for j, face in enumerate(faces)
+            if (
+                value := score(
+                    track,
+                    face,
+                    time=time,
+                    absent=max(0, before - track.seen),
+                    hidden=hidden[j],
+                )
+            )
+            > 0
+        }
+        paired = pair(scores)
+        found = [
+            tracks[paired[j]] if j in paired else self._begin(face.box, time=time)
+            for j, face in enumerate(faces)
+        ]
+        for track, face, doubtful in zip(found, faces, hidden, strict=True):
+            _note(track, face, time=time, learn=not doubtful)
+        self._bound()
+        return found
+
+    def _begin(self, box: Box, *, time: int) -> Track:
+        track = Track(box, time, born=time, first_box=box)
+        self._tracks.append(track)
+        return track
+
+    def settle(self) -> None:
+        """Give a number to everybody who was read: an old one to who is known, else a new one.
+
+        Call it before numbers are looked at, with as much seen as possible. Who has just come, and
+        may be somebody known, gets a number the next time.
+        """
+        undecided = [
+            t
+            for t in self._tracks
+            if t.number is None and t.first_read is not None and not 0 < t.described < _LEAST
+        ]
+        for track in sorted(undecided, key=lambda each: (each.first_read, each.born)):
+            known, clear = self._recognised(track)
+            if not clear and self._is_new(track):
+                continue
+            if known is None:
+                self._last_number += 1
+                track.number = self._last_number
             else:
-                found[j] = Track(box, time)
-                self._tracks.append(found[j])
-        self._forget_oldest()
-        return [found[j] for j in range(len(boxes))]
+                self._succeed(track, known, number=known.number)
+        self._forget()
 
-    def _forget_oldest(self) -> None:
+    def _recognised(self, track: Track) -> tuple[Track | None, bool]:
+        """Return who left before a track began and looks like it, and whether that is clear."""
+        found = sorted(
+            (strangeness, i)
+            for i, other in enumerate(self._tracks)
+            if other.number is not None
+            and other.seen < track.born
+            and track.born - other.seen <= self._rules.memory
+            and (strangeness := _strangeness(track, other)) is not None
+        )
+        if not found or found[0][0] > _FOREIGN:
+            return None, True
+        clear = track.looks.count >= _SURE
+        second = found[1][0] if len(found) > 1 else math.inf
+        same = found[0][0] <= 1 and second - found[0][0] >= _MARGIN
+        return (self._tracks[found[0][1]] if same else None), clear
+
+    def _is_in_sight(self, track: Track) -> bool:
+        return self._time - track.seen <= self._rules.silence
+
+    def _is_new(self, track: Track) -> bool:
+        new = self._time - track.born < _PATIENCE_SECONDS * NS_PER_SECOND
+        return new and self._is_in_sight(track)
+
+    def _succeed(self, track: Track, known: Track, *, number: int | None) -> None:
+        track.number = number
+        track.looks.merge(known.looks)
+        self._tracks.remove(known)
+
+    def _forget(self) -> None:
+        """Forget those who left unread, too long ago, or before too many others."""
+        present = [t for t in self._tracks if self._is_in_sight(t)]
+        gone = [
+            t
+            for t in self._tracks
+            if self._rules.silence < self._time - t.seen <= self._rules.memory
+            and t.number is not None
+            and t.looks.count > 0
+        ]
+        gone.sort(key=lambda track: track.seen)
+        kept = gone[max(0, len(gone) - self._rules.max_remembered) :]
+        self.forgotten += len(gone) - len(kept)
+        self._tracks = kept + present
+
+    def _bound(self) -> None:
         if len(self._tracks) > _MAX_TRACKS:
-            self._tracks = sorted(self._tracks, key=lambda t: t.seen)[-_MAX_TRACKS:]
+            self.forgotten += len(self._tracks) - _MAX_TRACKS
+            self._tracks = sorted(self._tracks, key=lambda track: track.seen)[-_MAX_TRACKS:]
 
-    def number(self, track: Track) -> int:
-        """Return the number of a track's person, giving it the next one at first."""
-        if track.number is None:
-            self._last_number += 1
-            track.number = self._last_number
-        return track.number
+    def resume(self, numbers: Mapping[Box, int], *, since: int, last_number: int) -> None:
+        """Give people the numbers that an earlier life of this service gave them.
 
-    def resume(self, numbers: Mapping[Box, int], *, last_number: int) -> None:
-        """Give the tracks in sight the numbers that an earlier life of this service gave them.
+        Call it instead of `settle` after the frames of a window that this life has emitted.
 
         Args:
             numbers: by the box in which each person was seen last.
+            since: start of that window in nanoseconds; who was not seen in it is not touched.
             last_number: the highest one given so far.
         """
         self._last_number = max(self._last_number, last_number)
-        for track in self._tracks:
-            track.number = numbers.get(track.box)
+        for track in [t for t in self._tracks if t.seen >= since]:
+            number = numbers.get(track.box)
+            for known in [t for t in self._tracks if t.number == number and t is not track]:
+                if number is not None:
+                    self._succeed(track, known, number=number)
+            track.number = number
+        # Who was read and is not listed is somebody listed who was lost and found again.
+        self._tracks = [
+            t
+            for t in self._tracks
+            if t.number is not None or t.first_read is None or t.looks.count < _SURE
+        ]
+        self._forget()
 
 
-def similarity(track: Track, box: Box, *, time: int) -> float:
-    """Say how well a box continues a track, 0 (not at all) to 2.
+def _note(track: Track, face: Sighting, *, time: int, learn: bool) -> None:
+    track.moved_to(face.box, time=time)
+    track.described += bool(face.appearance)
+    if face.appearance and learn:
+        track.looks.add(face.appearance)
+    if face.read and track.first_read is None:
+        track.first_read = time
 
-    The sum of the overlap (intersection over union) of the box with where the track is expected,
-    by constant velocity, and of the closeness of their centres, which falls from 1 to 0 over 1.5
-    face sizes and still finds a face that moved too fast to overlap; divided by 1 + the seconds
-    out of sight, since of two people in one place the one just seen stands in front. A face of
-    less than half or more than twice the size is another one.
+
+def _is_hidden(face: Sighting, faces: Sequence[Sighting], *, near: Sequence[Box], but: int) -> bool:
+    """Say whether a face may be hidden by another, or by somebody nearer who is missed just now."""
+    others = (other.box for i, other in enumerate(faces) if i != but)
+    nearer = (box for box in near if is_farther(face.box, box))
+    return any(hides(box, face.box) for box in (*others, *nearer))
+
+
+def _strangeness(track: Track, known: Track) -> float | None:
+    """Say how much a track differs from somebody known, in shares of what is allowed.
+
+    None if the two cannot be compared well enough to be the same.
     """
-    size, track_size = _size(box), _size(track.box)
-    if not 1 / _MAX_SIZE_RATIO <= size / track_size <= _MAX_SIZE_RATIO:
-        return 0.0
-    unseen = (time - track.seen) / NS_PER_SECOND
-    seconds = min(unseen, _MAX_PREDICTION_SECONDS)
-    shift = (track.velocity[0] * seconds, track.velocity[1] * seconds)
-    (x, y), (track_x, track_y) = _centre(box), _centre(track.box)
-    distance = math.hypot(x - track_x - shift[0], y - track_y - shift[1])
-    closeness = 1 - distance / (_REACH * (size + track_size) / 2)
-    if closeness <= 0:
-        return 0.0
-    return (closeness + _overlap(track.box, box, shift)) / (1 + unseen)
+    found = compare(track.looks.mean, known.looks.mean)
+    if found is None:
+        return None
+    here = _same_place(track, known)
+    if found.common < _FIGURES and not here:
+        return None
+    allowed = _SAME_PLACE if here else _SAME
+    share = 1.0 if track.looks.count >= _SURE else _UNSURE_SHARE
+    return found.apart / (allowed * share)
 
 
-def _overlap(box: Box, other: Box, shift: tuple[float, float]) -> float:
-    left, top = box[0] + shift[0], box[1] + shift[1]
-    width = min(left + box[2], other[0] + other[2]) - max(left, other[0])
-    height = min(top + box[3], other[1] + other[3]) - max(top, other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    common = width * height
-    return common / (box[2] * box[3] + other[2] * other[3] - common)
-
-
-def _centre(box: Box) -> tuple[float, float]:
-    return box[0] + box[2] / 2, box[1] + box[3] / 2
-
-
-def _size(box: Box) -> float:
-    return math.sqrt(box[2] * box[3])
+def _same_place(track: Track, known: Track) -> bool:
+    soon = track.born - known.seen <= _PLACE_SECONDS * NS_PER_SECOND
+    return soon and apart(known.box, track.first_box) < _PLACE

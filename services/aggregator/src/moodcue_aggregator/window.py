@@ -7,9 +7,10 @@ After a window without any frame the camera counts as gone, and its next frame a
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from moodcue.events import EmotionWindow, FaceEmotion
+from moodcue.events import EmotionWindow, Face, FaceEmotion
 from moodcue.identity import NS_PER_SECOND
-from moodcue_aggregator.tracks import Tracker
+from moodcue_aggregator.association import Sighting, Track
+from moodcue_aggregator.tracks import Tracker, TrackRules
 
 _CLOCK_SET_BACK = 30 * NS_PER_SECOND
 """Nothing but late frames over this much capture time: the camera's clock was set back."""
@@ -23,7 +24,7 @@ class WindowRules:
         length: of a window.
         lateness: how far a frame may come behind the newest one of its camera.
         idle_grace: how much longer than that silence must last to close a window.
-        track_silence: how long a person may be out of sight.
+        tracks: how long people are known.
         max_cameras: how many are followed.
         max_frames: how many one camera's open window keeps.
     """
@@ -31,7 +32,7 @@ class WindowRules:
     length: int
     lateness: int
     idle_grace: int
-    track_silence: int
+    tracks: TrackRules
     max_cameras: int
     max_frames: int
 
@@ -45,6 +46,7 @@ class Counts:
     overflowed: int = 0
     evicted_cameras: int = 0
     clocks_set_back: int = 0
+    forgotten_people: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class ClosedWindow:
         end: in nanoseconds.
         rate: nominal frames per second.
         frames: in order of capture.
-        people: per frame and face, the number of the person; none for one never read so far.
+        people: per frame and face, the number of the person; none for one never read so far, or of
+            whom too little was seen.
     """
 
     camera: str
@@ -150,20 +153,24 @@ class _CameraWindows:
         self.settled = end
         waiting = (frame.time for frame in self.pending.values())
         self.start = end if frames else min(waiting, default=None)
-        people = tuple(self._people(frame) for frame in frames)
+        followed = [self._follow(frame) for frame in frames]
+        forgotten = self.tracker.forgotten
+        self.tracker.settle()
+        self.counts.forgotten_people += self.tracker.forgotten - forgotten
+        people = tuple(tuple(track.number for track in tracks) for tracks in followed)
         return ClosedWindow(self.camera, start, end, self.rate, frames, people)
 
-    def _people(self, frame: FaceEmotion) -> tuple[int | None, ...]:
-        tracks = self.tracker.follow([face.box for face in frame.faces], time=frame.time)
-        for face, track in zip(frame.faces, tracks, strict=True):
-            if face.probabilities is not None:
-                self.tracker.number(track)
-        return tuple(track.number for track in tracks)
+    def _follow(self, frame: FaceEmotion) -> list[Track]:
+        return self.tracker.follow([_sighting(face) for face in frame.faces], time=frame.time)
 
-    def resume(self, past: EmotionWindow, *, frames: Iterable[FaceEmotion], now: int) -> None:
+    def resume(
+        self, past: EmotionWindow, *, frames: Iterable[FaceEmotion], last_track: int, now: int
+    ) -> None:
         ordered = _in_order(frames)
         for frame in ordered:
-            self.tracker.follow([face.box for face in frame.faces], time=frame.time)
+            self._follow(frame)
+        numbers = {person.box: person.track for person in past.tracks}
+        self.tracker.resume(numbers, since=past.start, last_number=last_track)
         self.settled = past.end
         self.start = past.end if past.frames_seen else None
         self.newest = ordered[-1].time if ordered else past.end
@@ -219,7 +226,9 @@ class Windows:
         last_track: int,
         now: int,
     ) -> None:
-        """Go on behind the last window that an earlier life of this service has emitted.
+        """Go on behind a window that an earlier life of this service has emitted.
+
+        Call it for all that are known, in order, so that who has left is known again too.
 
         Args:
             past: that window.
@@ -228,14 +237,12 @@ class Windows:
             now: as in `add`.
         """
         camera = self._camera(past.camera)
-        camera.resume(past, frames=frames, now=now)
-        numbers = {person.box: person.track for person in past.tracks}
-        camera.tracker.resume(numbers, last_number=last_track)
+        camera.resume(past, frames=frames, last_track=last_track, now=now)
 
     def _camera(self, name: str) -> _CameraWindows:
         camera = self._cameras.pop(name, None)
         if camera is None:
-            tracker = Tracker(silence=self._rules.track_silence)
+            tracker = Tracker(self._rules.tracks)
             camera = _CameraWindows(name, self._rules, self.counts, tracker)
             if len(self._cameras) >= self._rules.max_cameras:
                 self._evict()
@@ -251,3 +258,7 @@ class Windows:
 
 def _in_order(frames: Iterable[FaceEmotion]) -> tuple[FaceEmotion, ...]:
     return tuple(sorted(frames, key=lambda frame: (frame.time, frame.frame_id)))
+
+
+def _sighting(face: Face) -> Sighting:
+    return Sighting(face.box, face.appearance, read=face.probabilities is not None)
