@@ -27,11 +27,12 @@ def face(
     box: Box = LEFT,
     score: float = 1.0,
     problem: FaceProblem | None = None,
+    frontality: float = 1.0,
 ) -> Face:
     rest = (1 - share) / 6
     weights = dict.fromkeys(EMOTIONS, rest) | {emotion: share}
     vector = None if problem else vector_from_mapping(weights)
-    return Face(box=box, score=score, probabilities=vector, problem=problem)
+    return Face(box=box, score=score, probabilities=vector, problem=problem, frontality=frontality)
 
 
 def frame(number: int, *faces: Face) -> FaceEmotion:
@@ -92,6 +93,15 @@ def test_the_vector_is_weighted_by_face_size_and_detector_score() -> None:
     assert window.tracks[1].probabilities == pytest.approx(small.probabilities)
 
 
+def test_a_face_in_half_profile_weighs_half() -> None:
+    turned = face("happiness", share=1.0, frontality=0.5)
+    straight = face("neutral", share=1.0, box=RIGHT)
+    window = summary(*[(turned, straight)] * 75)
+    assert window.probabilities is not None
+    assert window.probabilities[EMOTIONS.index("happiness")] == pytest.approx(1 / 3)
+    assert window.tracks[1].weight == pytest.approx(75 * 100 * 100 / (640 * 480) * 0.5)
+
+
 def test_coverage_counts_frames_with_a_read_face() -> None:
     window = summary(*[(face(),)] * 30, *[()] * 20)
     assert (window.frames_seen, window.frames_with_face) == (50, 30)
@@ -143,6 +153,23 @@ def test_faces_mostly_in_the_dark_hold_with_too_dark() -> None:
 def test_someone_in_the_dark_behind_a_lit_face_does_not_hold() -> None:
     dark = face(box=RIGHT, problem=FaceProblem.TOO_DARK)
     window = summary(*[(face(), dark)] * 75)
+    assert (window.hold, len(window.tracks)) == (None, 1)
+
+
+def test_faces_mostly_turned_away_hold_with_turned_away() -> None:
+    turned = face(problem=FaceProblem.TURNED_AWAY, frontality=0.1)
+    assert summary(*[(turned,)] * 40, *[(face(),)] * 35).hold is HoldReason.TURNED_AWAY
+    assert summary(*[(turned,)] * 35, *[(face(),)] * 40).hold is None
+
+
+def test_turned_away_counts_frames_with_faces_only() -> None:
+    turned = face(problem=FaceProblem.TURNED_AWAY)
+    assert summary(*[(turned,)] * 20, *[()] * 55).hold is HoldReason.TURNED_AWAY
+
+
+def test_someone_turned_away_beside_a_read_face_does_not_hold() -> None:
+    turned = face(box=RIGHT, problem=FaceProblem.TURNED_AWAY)
+    window = summary(*[(face(), turned)] * 75)
     assert (window.hold, len(window.tracks)) == (None, 1)
 
 
@@ -214,8 +241,11 @@ boxes = st.tuples(
     st.integers(-50, 600), st.integers(-50, 400), st.integers(1, 900), st.integers(1, 900)
 )
 faces = st.builds(
-    lambda box, score, vector: Face(box=box, score=score, probabilities=tuple(vector)),
+    lambda box, score, frontality, vector: Face(
+        box=box, score=score, frontality=frontality, probabilities=tuple(vector)
+    ),
     boxes,
+    st.floats(0, 1),
     st.floats(0, 1),
     vectors,
 )

@@ -20,6 +20,12 @@ passer-by, or what the detector took for a face."""
 
 _MAX_TRACKS = 32
 
+_HELD_PROBLEMS = {
+    FaceProblem.TOO_DARK: HoldReason.TOO_DARK,
+    FaceProblem.TURNED_AWAY: HoldReason.TURNED_AWAY,
+}
+"""Problems that are the reason for a hold where they leave nothing to read; the first applies."""
+
 _MIN_WEIGHT = 1e-9
 """Far below one pixel of a large picture; lighter ones would vanish in the sums."""
 
@@ -127,9 +133,9 @@ def window_id(camera: str, *, start: int, end: int) -> str:
 
 
 def face_weight(face: Face, frame: FaceEmotion) -> float:
-    """Weigh a face: its share of the picture's area x the detector's score, 0..1."""
+    """Weigh a face: its share of the picture's area x detector's score x frontality, 0..1."""
     share = face.box[2] * face.box[3] / (frame.width * frame.height)
-    weight = min(1.0, share) * face.score
+    weight = min(1.0, share) * face.score * face.frontality
     return weight if weight >= _MIN_WEIGHT else 0.0
 
 
@@ -213,14 +219,15 @@ def _missing_input(
     with_face = [frame for frame in window.frames if frame.faces]
     if not with_face:
         return HoldReason.NOBODY
-    if 2 * sum(_only_dark(frame) for frame in with_face) > len(with_face):
-        return HoldReason.TOO_DARK
+    for problem, reason in _HELD_PROBLEMS.items():
+        if 2 * sum(_only(problem, frame) for frame in with_face) > len(with_face):
+            return reason
     return HoldReason.TOO_FEW_FRAMES if read < needed or read == 0 else None
 
 
-def _only_dark(frame: FaceEmotion) -> bool:
+def _only(problem: FaceProblem, frame: FaceEmotion) -> bool:
     return all(face.probabilities is None for face in frame.faces) and any(
-        face.problem is FaceProblem.TOO_DARK for face in frame.faces
+        face.problem is problem for face in frame.faces
     )
 
 
