@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 from fer_pictures import Pixels, astronaut, jpeg
 
-from moodcue_fer.bench import Source, compose
 from moodcue_fer.cli import main
+from moodcue_fer.clips import Source, compose
 from moodcue_fer.pictures import decode_grey
 
 STAGES = ["crop", "decode", "detect_full", "detect_local", "frame", "frame_without_infer"]

@@ -1,12 +1,19 @@
+import json
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from fer_pictures import astronaut, grey_astronaut, jpeg
+from pydantic import ValidationError
 
 from moodcue.errors import MoodcueError
 from moodcue.taxonomy import EMOTIONS
-from moodcue_fer.model import FerModel
+from moodcue_fer.analysis import FittedReader
+from moodcue_fer.app import build_reader
+from moodcue_fer.cli import main
+from moodcue_fer.faces import crop_face
+from moodcue_fer.model import FerModel, Readings
 from moodcue_fer.personal import (
     NeutralBaseline,
     baseline,
@@ -16,6 +23,7 @@ from moodcue_fer.personal import (
     prior_weights,
     weighted,
 )
+from moodcue_fer.settings import FerSettings
 
 SAD, NEUTRAL = EMOTIONS.index("sadness"), EMOTIONS.index("neutral")
 
@@ -102,3 +110,60 @@ def test_shares_that_are_not_named_are_spread_evenly() -> None:
 def test_shares_that_cannot_be_used_are_named(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse_shares(text)
+
+
+class Even:
+    """A reader that says every emotion is as likely as the others."""
+
+    def read(self, crops: np.ndarray) -> Readings:
+        """Read as many faces as there are crops."""
+        even = np.full((len(crops), 7), 1 / 7, dtype=np.float32)
+        return Readings(probabilities=even, frontality=np.full(len(crops), 0.8, np.float32))
+
+
+def test_a_fitted_reader_weighs_probabilities_and_keeps_the_rest() -> None:
+    weights = np.array([1, 1, 1, 2, 1, 1, 1], dtype=np.float64)
+    readings = FittedReader(Even(), weights).read(np.zeros((2, 48, 48), np.uint8))
+    assert readings.probabilities[1].tolist() == pytest.approx([1 / 8] * 3 + [2 / 8] + [1 / 8] * 3)
+    assert readings.frontality == pytest.approx([0.8, 0.8])
+    assert FittedReader(Even(), weights).read(np.zeros((0, 48, 48), np.uint8)).frontality.size == 0
+
+
+def test_nothing_is_fitted_unless_it_is_asked_for() -> None:
+    assert isinstance(build_reader(FerSettings()), FerModel)
+    assert isinstance(build_reader(FerSettings(expected_mix="neutral=0.7")), FittedReader)
+
+
+def test_a_mix_that_cannot_be_is_refused_with_the_settings() -> None:
+    with pytest.raises(ValidationError, match=r"'joy=0\.5': write each of anger"):
+        FerSettings(expected_mix="joy=0.5")
+
+
+def test_some_pictures_of_oneself_become_a_baseline_that_the_worker_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures, out = tmp_path / "me", tmp_path / "me.json"
+    pictures.mkdir()
+    for name in ("1.jpg", "2.jpg"):
+        (pictures / name).write_bytes(jpeg(astronaut()))
+    (pictures / "3.jpg").write_bytes(jpeg(np.full((200, 200, 3), 90, np.uint8)))
+    assert main(["baseline", str(pictures), "--out", str(out)]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["frames"], record["faces"]) == (3, 2)
+    assert max(record["read_as"], key=record["read_as"].get) == "happiness"
+    crop = crop_face(grey_astronaut(), (174, 64, 98, 98))[np.newaxis]
+    plain = FerModel().read(crop).probabilities[0]
+    fitted = build_reader(FerSettings(neutral_baseline=out, neutral_strength=1.0))
+    # Who smiles at rest is neutral when smiling.
+    place = int(fitted.read(crop).probabilities[0].argmax())
+    assert EMOTIONS[int(plain.argmax())] == "happiness"
+    assert EMOTIONS[place] == "neutral"
+
+
+def test_pictures_without_a_face_make_no_baseline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wall.jpg").write_bytes(jpeg(np.full((200, 200, 3), 90, np.uint8)))
+    assert main(["baseline", str(tmp_path), "--out", str(tmp_path / "me.json")]) == 1
+    assert "none of 1 frames shows a face that can be read" in capsys.readouterr().err
+    assert not (tmp_path / "me.json").exists()

@@ -1,7 +1,7 @@
 """One grey frame to the faces of an event: detect, crop, judge the quality, infer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from moodcue.events import Face, FaceProblem
 from moodcue_fer.appearance import describe
 from moodcue_fer.faces import Detection, GreyPicture, brightness, crop_face, sharpness
 from moodcue_fer.model import Readings
+from moodcue_fer.personal import weighted
 from moodcue_fer.preprocessing import CROP_SIZE
 from moodcue_fer.search import FaceSearch, Found, Moment, Search
 
@@ -21,6 +22,24 @@ class FaceReader(Protocol):
     def read(self, crops: npt.NDArray[np.uint8]) -> Readings:
         """Read crops, uint8, shape (faces, 48, 48), in their order."""
         ...
+
+
+class FittedReader:
+    """A reader whose probabilities are fitted to a room or a person.
+
+    Args:
+        reader: Reads the crops.
+        weights: What the probabilities are multiplied by, shape (7,): see `personal`.
+    """
+
+    def __init__(self, reader: FaceReader, weights: npt.NDArray[np.float64]) -> None:
+        self._reader = reader
+        self._weights = weights
+
+    def read(self, crops: npt.NDArray[np.uint8]) -> Readings:
+        """Read crops, uint8, shape (faces, 48, 48), in their order."""
+        readings = self._reader.read(crops)
+        return replace(readings, probabilities=weighted(readings.probabilities, self._weights))
 
 
 @dataclass(frozen=True, kw_only=True)

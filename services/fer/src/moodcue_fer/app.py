@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import cv2
+import numpy as np
 import onnxruntime
 import zmq
 from prometheus_client import CollectorRegistry
@@ -16,10 +17,18 @@ from moodcue.lifecycle import running
 from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import EMOTIONS
 from moodcue.topics import Family, topic
-from moodcue_fer.analysis import FaceAnalyser, QualityLimits
+from moodcue_fer.analysis import FaceAnalyser, FaceReader, FittedReader, QualityLimits
 from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.metrics import WorkerMetrics
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
+from moodcue_fer.personal import (
+    load_baseline,
+    neutral_weights,
+    parse_shares,
+    prior_weights,
+    trained_prior,
+    usual_neutral,
+)
 from moodcue_fer.search import FaceSearch
 from moodcue_fer.settings import FerSettings
 from moodcue_fer.worker import Worker
@@ -53,11 +62,34 @@ def build_model(settings: FerSettings) -> FerModel:
     return FerModel(settings.model_dir or SHIPPED_MODEL, provider=settings.provider)
 
 
+def build_reader(settings: FerSettings) -> FaceReader:
+    """Return the model, fitted to a room or a person where the settings ask for it.
+
+    Raises:
+        MoodcueError: The baseline's file cannot be used, or the model does not tell what is
+            needed to fit it.
+    """
+    model = build_model(settings)
+    weights = np.ones(len(EMOTIONS))
+    if settings.expected_mix is not None:
+        weights *= prior_weights(
+            trained=trained_prior(model.manifest),
+            expected=np.array(parse_shares(settings.expected_mix)),
+        )
+    if settings.neutral_baseline is not None:
+        weights *= neutral_weights(
+            own=load_baseline(settings.neutral_baseline, manifest=model.manifest),
+            usual=usual_neutral(model.manifest),
+            strength=settings.neutral_strength,
+        )
+    return model if (weights == 1).all() else FittedReader(model, weights)
+
+
 def build_analyser(settings: FerSettings) -> FaceAnalyser:
     """Return the analyser that the settings ask for, with the limits of the worker."""
     return FaceAnalyser(
         search=build_search(settings),
-        model=build_model(settings),
+        model=build_reader(settings),
         limits=QualityLimits(
             minimum_pixels=settings.minimum_face_pixels,
             minimum_brightness=settings.minimum_brightness,

@@ -13,6 +13,7 @@ from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
 from moodcue_fer import app, bench, commands, measures, training_cli
 from moodcue_fer.analysis import FaceAnalyser
+from moodcue_fer.clips import Source
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
 from moodcue_fer.records import print_records
 from moodcue_fer.settings import FerSettings
@@ -67,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     timing.add_argument("--rate", type=_positive, help="frames per second of a video; default: all")
     timing.set_defaults(run=_bench)
 
+    own = commands_.add_parser("baseline", help="keep one's own face at rest for the settings")
+    own.add_argument("clip", type=Path, metavar="CLIP", help="video, or folder of pictures")
+    own.add_argument("--out", required=True, type=Path, metavar="FILE", help="such as me.json")
+    own.set_defaults(run=_baseline)
+
     training_cli.add_commands(commands_)
     return parser
 
@@ -102,9 +108,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     settings = load_settings(FerSettings)
-    source = bench.Source(
-        path=options.clip, size=options.size, faces=options.faces, rate=options.rate
-    )
+    source = Source(path=options.clip, size=options.size, faces=options.faces, rate=options.rate)
     with app.loopback() as publish:
         record = bench.bench(
             source,
@@ -112,6 +116,18 @@ def _bench(options: argparse.Namespace) -> int:
             publish=publish,
             facts=app.describe_parts(settings),
         )
+    return print_records([record])
+
+
+def _baseline(options: argparse.Namespace) -> int:
+    unfitted = {"neutral_baseline": None, "expected_mix": None}
+    settings = load_settings(FerSettings).model_copy(update=unfitted)
+    record = commands.make_baseline(
+        Source(path=options.clip),
+        analyser=app.build_analyser(settings),
+        manifest=app.build_model(settings).manifest,
+        out=options.out,
+    )
     return print_records([record])
 
 

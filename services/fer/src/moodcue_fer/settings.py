@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
 from moodcue_fer.model import Provider
+from moodcue_fer.personal import parse_shares
 
 
 class FerSettings(ServiceSettings):
@@ -54,4 +55,25 @@ class FerSettings(ServiceSettings):
         description="least frontality of a face that is read: 1 looks at the camera, 0 is a "
         "profile",
     )
+    expected_mix: str | None = Field(
+        None,
+        description="shares of emotions that are usual here, such as `neutral=0.7,happiness=0.2`, "
+        "to correct readings for; none: those of the training data",
+    )
+    neutral_baseline: Path | None = Field(
+        None, description="file of one's own face at rest, made by `moodcue-fer baseline`"
+    )
+    neutral_strength: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the difference to the usual neutral face that is taken out",
+    )
     provider: Provider = Field("cpu", description="where ONNX Runtime runs the network")
+
+    @field_validator("expected_mix")
+    @classmethod
+    def _shares(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_shares(text)
+        return text
