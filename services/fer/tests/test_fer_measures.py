@@ -14,6 +14,7 @@ from moodcue_fer.datasets import DatasetError
 from moodcue_fer.measures import (
     MIXES,
     STRENGTHS,
+    evaluate_dataset,
     measure_neutral_baseline,
     measure_prior,
     measure_robustness,
@@ -48,6 +49,19 @@ def test_accuracy_under_a_mix_weighs_the_recalls(data: Path, model: FerModel) ->
         assert sum(record["shares"].values()) == pytest.approx(1)
         assert 0 <= record["accuracy"] <= 1
         assert 0 <= record["accuracy_corrected"] <= 1
+
+
+def test_a_known_mix_changes_answers_and_is_named_in_the_record(
+    data: Path, model: FerModel
+) -> None:
+    plain = evaluate_dataset("fer2013", folder=data, split="PublicTest", model=model)
+    only = evaluate_dataset(
+        "fer2013", folder=data, split="PublicTest", model=model, mix="disgust=1"
+    )
+    assert (plain["mix"], only["mix"]) == (None, "disgust=1")
+    disgust = EMOTIONS.index("disgust")
+    assert sum(row[disgust] for row in only["confusion"]) == 14
+    assert sum(row[disgust] for row in plain["confusion"]) < 14
 
 
 def test_a_manifest_without_the_trained_mix_says_what_to_do(data: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from moodcue_fer import app, bench, commands, measures, training_cli
 from moodcue_fer.analysis import FaceAnalyser
 from moodcue_fer.clips import Source
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
+from moodcue_fer.personal import parse_shares
 from moodcue_fer.records import print_records
 from moodcue_fer.settings import FerSettings
 
@@ -55,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=("accuracy", "robustness", "prior"),
         default="accuracy",
         help="robustness and prior: of FER2013 only",
+    )
+    evaluate.add_argument(
+        "--mix", type=_mix, help="shares of emotions to correct for: neutral=0.7,happiness=0.2"
     )
     evaluate.add_argument(
         "--pictures", type=Path, metavar="DIR", help="draw the accuracy (extra: train)"
@@ -99,7 +103,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.what == "prior":
         return print_records(measures.measure_prior(options.path, split=options.split, model=model))
     record = measures.evaluate_dataset(
-        options.dataset, folder=options.path, split=options.split, model=model
+        options.dataset, folder=options.path, split=options.split, model=model, mix=options.mix
     )
     if options.pictures is not None:
         training_cli.draw_evaluation(record, folder=options.pictures)
@@ -129,6 +133,14 @@ def _baseline(options: argparse.Namespace) -> int:
         out=options.out,
     )
     return print_records([record])
+
+
+def _mix(text: str) -> str:
+    try:
+        parse_shares(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -42,7 +42,9 @@ MIXES: Final = {
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0)
 
 
-def evaluate_dataset(kind: str, *, folder: Path, split: str, model: FerModel) -> Record:
+def evaluate_dataset(
+    kind: str, *, folder: Path, split: str, model: FerModel, mix: str | None = None
+) -> Record:
     """Measure a model on labelled faces.
 
     On FER2013 the figures are also given without the test pictures that are identical to a
@@ -54,17 +56,23 @@ def evaluate_dataset(kind: str, *, folder: Path, split: str, model: FerModel) ->
         folder: Where the data is.
         split: Part of FER2013: `PublicTest` or `Training`.
         model: The model to measure.
+        mix: Shares of emotions to correct for, as in `parse_shares`; None: not corrected.
 
     Raises:
         DatasetError: The data is missing or has nothing to measure.
+        ModelError: The manifest does not tell the mix that was trained on.
+        ValueError: The mix cannot be used.
     """
+    weights = np.ones(len(EMOTIONS)) if mix is None else _weights_for(mix, model=model)
+    about = {"dataset": kind, "model": model.manifest.name, "mix": mix}
     if kind == "fer2013":
-        return _evaluate_fer2013(load_fer2013(folder), split=split, model=model)
+        part, duplicate = _part_of(load_fer2013(folder), split=split)
+        figures = _fer2013_figures(part, duplicate, model=model, weights=weights)
+        return {**about, "split": split, **figures}
     faces = load_ck48(folder) if kind == "ck48" else load_folder(folder)
     return {
-        "dataset": kind,
-        "model": model.manifest.name,
-        **_figures(faces, model=model),
+        **about,
+        **_figures(faces, model=model, weights=weights),
         "skipped": [{"path": path, "reason": reason} for path, reason in faces.skipped],
     }
 
@@ -108,8 +116,7 @@ def measure_prior(folder: Path, *, split: str, model: FerModel) -> Iterator[Reco
     probabilities = model.read(part.crops).probabilities
     for name, text in MIXES.items():
         mix = np.array(parse_shares(text))
-        weights = prior_weights(trained=trained_prior(model.manifest), expected=mix)
-        corrected = weighted(probabilities, weights)
+        corrected = weighted(probabilities, _weights_for(text, model=model))
         yield {
             "mix": name,
             "shares": dict(zip(EMOTIONS, mix.tolist(), strict=True)),
@@ -163,6 +170,11 @@ def measure_neutral_baseline(folder: Path, *, model: FerModel) -> Iterator[Recor
         }
 
 
+def _weights_for(mix: str, *, model: FerModel) -> npt.NDArray[np.float64]:
+    expected = np.array(parse_shares(mix))
+    return prior_weights(trained=trained_prior(model.manifest), expected=expected)
+
+
 def _accuracy_under(
     mix: npt.NDArray[np.float64],
     probabilities: npt.NDArray[np.float32],
@@ -181,13 +193,15 @@ def _part_of(faces: Fer2013, *, split: str) -> tuple[Fer2013, npt.NDArray[np.boo
     return part, np.isin(part.groups, faces.groups[faces.usage != split])
 
 
-def _evaluate_fer2013(faces: Fer2013, *, split: str, model: FerModel) -> Record:
-    part, duplicate = _part_of(faces, split=split)
-    probabilities = model.read(part.crops).probabilities
+def _fer2013_figures(
+    part: Fer2013,
+    duplicate: npt.NDArray[np.bool_],
+    *,
+    model: FerModel,
+    weights: npt.NDArray[np.float64],
+) -> Record:
+    probabilities = weighted(model.read(part.crops).probabilities, weights)
     return {
-        "dataset": "fer2013",
-        "split": split,
-        "model": model.manifest.name,
         **evaluate(probabilities, part.labels),
         "duplicates": int(duplicate.sum()),
         "without_duplicates": (
@@ -198,11 +212,12 @@ def _evaluate_fer2013(faces: Fer2013, *, split: str, model: FerModel) -> Record:
     }
 
 
-def _figures(faces: LabelledFaces, *, model: FerModel) -> Record:
+def _figures(faces: LabelledFaces, *, model: FerModel, weights: npt.NDArray[np.float64]) -> Record:
     ours = faces.labels >= 0
     if not ours.any():
         raise DatasetError("none of the labels is one of ours: " + ", ".join(EMOTIONS))
-    probabilities, labels = model.read(faces.crops[ours]).probabilities, faces.labels[ours]
+    labels = faces.labels[ours]
+    probabilities = weighted(model.read(faces.crops[ours]).probabilities, weights)
     return {
         **evaluate(probabilities, labels),
         "among_its_classes": evaluate(among(probabilities, labels), labels),
