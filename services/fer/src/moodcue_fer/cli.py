@@ -11,7 +11,7 @@ import cv2
 from moodcue import __version__
 from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
-from moodcue_fer import app, bench, commands, measures, training_cli
+from moodcue_fer import app, bench, commands, generator_cli, measures, training_cli
 from moodcue_fer.analysis import FaceAnalyser
 from moodcue_fer.clips import Source
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     own.set_defaults(run=_baseline)
 
     training_cli.add_commands(commands_)
+    generator_cli.add_commands(commands_)
     return parser
 
 

@@ -1,0 +1,118 @@
+"""A finished run of the generator to a model folder: ONNX, checked against torch, a manifest."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+
+from moodcue.model_folder import WEIGHTS, ModelManifest, sha256_of, write_manifest
+from moodcue.taxonomy import EMOTIONS
+from moodcue_fer.generator import DESCRIPTION, FaceGenerator
+from moodcue_fer.training.generator_config import read_generator_config
+from moodcue_fer.training.generator_data import SIZE
+from moodcue_fer.training.generator_network import Generator
+from moodcue_fer.training.generator_space import PERSON
+from moodcue_fer.training.generator_train import load_generator
+from moodcue_fer.training.train import TrainingError
+
+NAME: Final = "face-generator"
+VERSION: Final = "0.1.0"
+OPSET: Final = 18
+PARITY_TOLERANCE: Final = 1e-4
+"""Largest difference of a pixel, of which 1 is 2.5 standard deviations of grey."""
+
+PARITY_FACES: Final = 21
+
+
+def export_generator(run: Path, *, folder: Path) -> dict[str, Any]:
+    """Write the model folder of a run.
+
+    Args:
+        run: Folder of the run.
+        folder: Model folder to write; made if it is not there.
+
+    Returns:
+        The manifest as a mapping.
+
+    Raises:
+        TrainingError: The run has no weights, or ONNX Runtime or OpenCV disagrees with torch.
+    """
+    network, step = load_generator(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_onnx(network, folder / WEIGHTS)
+    manifest = ModelManifest(
+        name=NAME,
+        version=VERSION,
+        sha256=sha256_of(folder / WEIGHTS),
+        labels=EMOTIONS,
+        input={"description": DESCRIPTION, "person": [1, PERSON], "emotion": [1, len(EMOTIONS)]},
+        training={
+            "data": "frontal faces of FER2013 Training and CK+ without contempt",
+            "output": f"grey face, 1x1x{SIZE}x{SIZE}; 0 is its mean, 1 is 2.5 deviations",
+            "step": step,
+            "config": asdict(read_generator_config(run)),
+        },
+        metrics={},
+    )
+    write_manifest(folder, manifest)
+    parity = check_parity(network, folder=folder)
+    measured = {name: getattr(manifest, name) for name in manifest.__struct_fields__}
+    measured["metrics"] = {"largest_difference": parity}
+    write_manifest(folder, ModelManifest(**measured))
+    return measured
+
+
+def write_onnx(network: Generator, path: Path) -> None:
+    """Write a generator as ONNX for one face per call, weights within the file."""
+    program = torch.onnx.export(
+        network,
+        (torch.zeros(1, PERSON), torch.full((1, len(EMOTIONS)), 1 / len(EMOTIONS))),
+        dynamo=True,
+        input_names=["person", "emotion"],
+        output_names=["face"],
+        opset_version=OPSET,
+        verbose=False,
+    )
+    if program is None:
+        raise TrainingError("torch.onnx.export gave no program")
+    program.save(path, external_data=False)
+
+
+def check_parity(network: Generator, *, folder: Path) -> dict[str, float]:
+    """Return the largest difference of a pixel between torch and each of the two runtimes.
+
+    Args:
+        network: What was exported.
+        folder: Where it was exported to.
+
+    Raises:
+        TrainingError: A difference is above `PARITY_TOLERANCE`.
+    """
+    chance = np.random.default_rng(0)
+    people = chance.standard_normal((PARITY_FACES, PERSON)).astype(np.float32)
+    emotions = chance.dirichlet(np.ones(len(EMOTIONS)), PARITY_FACES).astype(np.float32)
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(people), torch.from_numpy(emotions)).numpy()[:, 0]
+    generator = FaceGenerator(folder)
+    onnxruntime = np.stack(
+        [generator.face(who, what) for who, what in zip(people, emotions, strict=True)]
+    )
+    net = cv2.dnn.readNetFromONNX(str(folder / WEIGHTS))
+    opencv = []
+    for who, what in zip(people, emotions, strict=True):
+        net.setInput(who[np.newaxis], "person")
+        net.setInput(what[np.newaxis], "emotion")
+        opencv.append(np.asarray(net.forward())[0, 0])
+    differences = {
+        "onnxruntime": float(np.abs(onnxruntime - wanted).max()),
+        "opencv": float(np.abs(np.stack(opencv) - wanted).max()),
+    }
+    if max(differences.values()) > PARITY_TOLERANCE:
+        raise TrainingError(
+            f"the exported generator differs from torch by {differences}, allowed "
+            f"{PARITY_TOLERANCE:.0e}"
+        )
+    return differences
