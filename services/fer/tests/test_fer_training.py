@@ -210,9 +210,20 @@ def test_a_run_may_be_cut_short_and_still_ends_its_schedule(data: Path, tmp_path
     shorter = CHANGES | {"epochs": 2}
     (last,) = train(data, folder=tmp_path, changes=shorter, device="cpu", threads=1)
     assert last["epoch"] == 2
-    assert {"epochs": 2, "from_epoch": 1} in log(tmp_path)
+    assert {"epochs": 2, "calm_epochs": 0, "from_epoch": 1} in log(tmp_path)
     state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert state["optimizer"]["param_groups"][0]["lr"] < 0.05 * CHANGES["learning_rate"]
+
+
+def test_calm_epochs_are_the_last_ones_and_see_less_change(data: Path, tmp_path: Path) -> None:
+    same = {"mixup": 0.3, "epochs": 2}
+    losses = {}
+    for calm in (0, 1, 2):
+        changes = CHANGES | same | {"calm_epochs": calm}
+        records = train(data, folder=tmp_path / str(calm), changes=changes, device="cpu", threads=1)
+        losses[calm] = [record["loss"] for record in records]
+    assert losses[0][0] == losses[1][0] != losses[2][0]
+    assert losses[1][1] < losses[0][1]
 
 
 @pytest.mark.filterwarnings(EXPORTER_NOISE)

@@ -16,6 +16,7 @@ def add_commands(
     train.add_argument("data", type=Path, metavar="DATA", help="folder of FER2013")
     train.add_argument("--out", required=True, type=Path, metavar="RUN", help="folder of the run")
     train.add_argument("--epochs", type=int, help="passes over the training pictures")
+    train.add_argument("--calm-epochs", type=int, help="last passes, with less augmentation")
     train.add_argument("--batch-size", type=int, help="pictures per step")
     train.add_argument("--learning-rate", type=float, help="peak of the schedule")
     train.add_argument("--vote-share", type=float, help="weight of the FER+ votes, 0..1")
@@ -87,7 +88,7 @@ def _train(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise _training_extra_missing(error) from error
     names = (
-        *("epochs", "batch_size", "learning_rate", "seed"),
+        *("epochs", "calm_epochs", "batch_size", "learning_rate", "seed"),
         *("vote_share", "mixup", "teacher_share"),
     )
     changes = {name: value for name in names if (value := getattr(options, name)) is not None}

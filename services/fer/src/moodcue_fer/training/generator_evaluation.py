@@ -15,15 +15,25 @@ from moodcue_fer.faces import GreyPicture, crop_face
 from moodcue_fer.generator import GREY, SIZE, FaceGenerator, Faces, as_picture, draw_person, pure
 from moodcue_fer.model import FerModel
 from moodcue_fer.training.generator_alignment import refine_placements
-from moodcue_fer.training.generator_data import LaidFaces, lay, oval_mask, placement
+from moodcue_fer.training.generator_data import OVAL, LaidFaces, lay, oval_mask, placement
 from moodcue_fer.training.generator_faces import find_landmarks, load_faces
 
 FRAME_SIZE: Final = (480, 640)
 INNER: Final = (31.5, 31.0, 19.0, 23.0)
 """Middle and half axes in pixels of the part of a laid face that nearly all pictures show."""
 
-SOFT: Final = 4
-SAME_PERSON_QUANTILE: Final = 0.05
+SHOWN: Final = (31.5, 32.5, 21.0, 27.5)
+"""The same of what is shown to detectors and readers."""
+
+SOFT: Final = 6
+HAIR: Final = 60.0
+"""Softness of the borders in pixels, and the grey level around a face."""
+
+USUAL_DEVIATION: Final = 0.29
+GAINS: Final = (0.8, 1.6)
+"""Contrast that faces are brought to, and the limits of that, as the synthetic camera does."""
+
+SAME_PERSON_QUANTILE: Final = 0.01
 BATCH: Final = 250
 
 
@@ -103,14 +113,17 @@ def evaluate_generator(
 
 
 def on_grey(face: Faces) -> GreyPicture:
-    """Return a frame of 480x640 with a face on grey, its oval fading out."""
-    picture = as_picture(face).astype(np.float32)
+    """Return a frame of 480x640: a face of usual contrast, dark hair around it, on grey."""
+    inside = face[oval_mask(SHOWN)]
+    even = (face - inside.mean()) * np.clip(USUAL_DEVIATION / inside.std(), *GAINS)
+    picture = as_picture(even).astype(np.float32)
     side = picture.shape[0]
-    mask = cv2.resize(oval_mask().astype(np.float32), (side, side))
-    share = cv2.GaussianBlur(mask, (0, 0), SOFT)
     frame = np.full(FRAME_SIZE, GREY, np.float32)
     top, left = (FRAME_SIZE[0] - side) // 2, (FRAME_SIZE[1] - side) // 2
-    frame[top : top + side, left : left + side] += share * (picture - GREY)
+    inner = frame[top : top + side, left : left + side]
+    for oval, shown in ((OVAL, np.float32(HAIR)), (SHOWN, picture)):
+        share = cv2.resize(oval_mask(oval).astype(np.float32), (side, side))
+        inner += cv2.GaussianBlur(share, (0, 0), SOFT) * (shown - inner)
     return np.asarray(frame, np.uint8)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
 from moodcue.model_folder import WEIGHTS, ModelManifest, sha256_of, write_manifest
 from moodcue.taxonomy import EMOTIONS
@@ -25,13 +26,43 @@ PARITY_TOLERANCE: Final = 1e-4
 """Largest difference of a pixel, of which 1 is 2.5 standard deviations of grey."""
 
 PARITY_FACES: Final = 21
+PEOPLE: Final = 0.8
+REFINEMENT: Final = 0.85
 
 
-def export_generator(run: Path, *, folder: Path) -> dict[str, Any]:
+class ServedGenerator(nn.Module):
+    """The generator as it is served: people nearer to the mean, refined a little less.
+
+    Both are chosen by eye: extremes look like nobody, and all of the refinement leaves traces.
+
+    Args:
+        network: Draws the faces.
+        people: Factor of the numbers that say who somebody is, 0..1.
+        refinement: Share of what the refining network changes, 0..1.
+    """
+
+    def __init__(self, network: Generator, *, people: float, refinement: float) -> None:
+        super().__init__()
+        self.network = network
+        self.people = people
+        self.refinement = refinement
+
+    def forward(self, person: torch.Tensor, emotion: torch.Tensor) -> torch.Tensor:
+        """Return laid faces, shape (faces, 1, 64, 64), for arguments as those of `Generator`."""
+        place = self.network.place_of(self.people * person, emotion)
+        made, blurred = self.network.refine(place, emotion)
+        return blurred + self.refinement * (made - blurred)
+
+
+def export_generator(
+    run: Path, *, folder: Path, people: float = PEOPLE, refinement: float = REFINEMENT
+) -> dict[str, Any]:
     """Write the model folder of a run.
 
     Args:
         run: Folder of the run.
+        people: As for `ServedGenerator`.
+        refinement: As for `ServedGenerator`.
         folder: Model folder to write; made if it is not there.
 
     Returns:
@@ -40,7 +71,8 @@ def export_generator(run: Path, *, folder: Path) -> dict[str, Any]:
     Raises:
         TrainingError: The run has no weights, or ONNX Runtime or OpenCV disagrees with torch.
     """
-    network, step = load_generator(run)
+    trained, step = load_generator(run)
+    network = ServedGenerator(trained, people=people, refinement=refinement).eval()
     folder.mkdir(parents=True, exist_ok=True)
     write_onnx(network, folder / WEIGHTS)
     manifest = ModelManifest(
@@ -53,6 +85,8 @@ def export_generator(run: Path, *, folder: Path) -> dict[str, Any]:
             "data": "frontal faces of FER2013 Training and CK+ without contempt",
             "output": f"grey face, 1x1x{SIZE}x{SIZE}; 0 is its mean, 1 is 2.5 deviations",
             "step": step,
+            "people": people,
+            "refinement": refinement,
             "config": asdict(read_generator_config(run)),
         },
         metrics={},
@@ -65,7 +99,7 @@ def export_generator(run: Path, *, folder: Path) -> dict[str, Any]:
     return measured
 
 
-def write_onnx(network: Generator, path: Path) -> None:
+def write_onnx(network: ServedGenerator, path: Path) -> None:
     """Write a generator as ONNX for one face per call, weights within the file."""
     program = torch.onnx.export(
         network,
@@ -81,7 +115,7 @@ def write_onnx(network: Generator, path: Path) -> None:
     program.save(path, external_data=False)
 
 
-def check_parity(network: Generator, *, folder: Path) -> dict[str, float]:
+def check_parity(network: ServedGenerator, *, folder: Path) -> dict[str, float]:
     """Return the largest difference of a pixel between torch and each of the two runtimes.
 
     Args:

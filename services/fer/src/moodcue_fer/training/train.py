@@ -39,6 +39,8 @@ class TrainingConfig:
 
     Attributes:
         epochs: Passes over the training pictures.
+        calm_epochs: How many of them, the last ones, do without mixup and with half of the
+            augmentation.
         batch_size: Pictures per step.
         learning_rate: Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9).
         weight_decay: L2 penalty on the weights.
@@ -61,6 +63,7 @@ class TrainingConfig:
     """
 
     epochs: int = 60
+    calm_epochs: int = 0
     batch_size: int = 128
     learning_rate: float = 0.1
     weight_decay: float = 5e-4
@@ -226,11 +229,14 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(self._crops), generator=generator)
         self._network.train()
+        calm = self._epoch >= config.epochs - config.calm_epochs
+        changes = config.augmentation.calmed() if calm else config.augmentation
+        mixup = 0.0 if calm else config.mixup
         total = 0.0
         for step in range(self._steps_per_epoch):
             places = order[step * config.batch_size : (step + 1) * config.batch_size]
-            crops = augment(self._crops[places], settings=config.augmentation, generator=generator)
-            crops, targets = self._mix(crops, self._targets.select(places), step=step)
+            crops = augment(self._crops[places], settings=changes, generator=generator)
+            crops, targets = self._mix(crops, self._targets.select(places), mixup=mixup, step=step)
             crops = crops.contiguous(memory_format=torch.channels_last)
             targets = self._ask_teachers(crops, targets)
             with self._precision():
@@ -250,12 +256,12 @@ class Trainer:
         )
 
     def _mix(
-        self, crops: torch.Tensor, targets: Targets, *, step: int
+        self, crops: torch.Tensor, targets: Targets, *, mixup: float, step: int
     ) -> tuple[torch.Tensor, Targets]:
-        if self._config.mixup == 0:
+        if mixup == 0:
             return crops, targets
         generator = np.random.default_rng([self._config.seed, self._epoch, step])
-        share = float(generator.beta(self._config.mixup, self._config.mixup))
+        share = float(generator.beta(mixup, mixup))
         return share * crops + (1 - share) * crops.flip(0), targets.mixed(share)
 
     def _ask_teachers(self, crops: torch.Tensor, targets: Targets) -> Targets:
@@ -294,7 +300,8 @@ class Trainer:
             )
             return
         before = read_config(self._folder)
-        if replace(before, epochs=self._config.epochs) != self._config:
+        length = {"epochs": self._config.epochs, "calm_epochs": self._config.calm_epochs}
+        if replace(before, **length) != self._config:
             raise TrainingError(
                 f"{self._folder} holds a run with another configuration: name another folder"
             )
@@ -306,9 +313,9 @@ class Trainer:
         # Made anew instead of restored, so that a run may be given more or fewer epochs: the
         # schedule goes on at the same step of the new length.
         self._schedule = self._schedule_from(step=self._epoch * self._steps_per_epoch)
-        if before.epochs != self._config.epochs:
+        if before != self._config:
             self._write_config()
-            self._log({"epochs": self._config.epochs, "from_epoch": self._epoch})
+            self._log({**length, "from_epoch": self._epoch})
 
     def _write_config(self) -> None:
         text = json.dumps(asdict(self._config), indent=2)
