@@ -300,8 +300,8 @@ class Trainer:
             )
             return
         before = read_config(self._folder)
-        length = {"epochs": self._config.epochs, "calm_epochs": self._config.calm_epochs}
-        if replace(before, **length) != self._config:
+        epochs, calm_epochs = self._config.epochs, self._config.calm_epochs
+        if replace(before, epochs=epochs, calm_epochs=calm_epochs) != self._config:
             raise TrainingError(
                 f"{self._folder} holds a run with another configuration: name another folder"
             )
@@ -315,7 +315,7 @@ class Trainer:
         self._schedule = self._schedule_from(step=self._epoch * self._steps_per_epoch)
         if before != self._config:
             self._write_config()
-            self._log({**length, "from_epoch": self._epoch})
+            self._log({"epochs": epochs, "calm_epochs": calm_epochs, "from_epoch": self._epoch})
 
     def _write_config(self) -> None:
         text = json.dumps(asdict(self._config), indent=2)
