@@ -33,6 +33,8 @@ def add_commands(
     )
     export.add_argument("generator_run", type=Path, metavar="RUN")
     export.add_argument("--out", required=True, type=Path, metavar="FOLDER")
+    export.add_argument("--people", type=float, help="how far from the mean people are, 0..1")
+    export.add_argument("--refinement", type=float, help="share of the refining network, 0..1")
     export.set_defaults(run=_export)
 
     evaluate = commands.add_parser(
@@ -121,7 +123,9 @@ def _export(options: argparse.Namespace) -> int:
         )
     except ImportError as error:
         raise _extra_missing(error) from error
-    return print_records([export_generator(options.generator_run, folder=options.out)])
+    names = ("people", "refinement")
+    changes = {name: value for name in names if (value := getattr(options, name)) is not None}
+    return print_records([export_generator(options.generator_run, folder=options.out, **changes)])
 
 
 def _evaluate(options: argparse.Namespace) -> int:

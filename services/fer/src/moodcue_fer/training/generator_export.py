@@ -26,8 +26,8 @@ PARITY_TOLERANCE: Final = 1e-4
 """Largest difference of a pixel, of which 1 is 2.5 standard deviations of grey."""
 
 PARITY_FACES: Final = 21
-PEOPLE: Final = 0.8
-REFINEMENT: Final = 0.85
+PEOPLE: Final = 0.7
+REFINEMENT: Final = 0.65
 
 
 class ServedGenerator(nn.Module):
