@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moodcue.taxonomy import EMOTIONS
 from moodcue_camera.moods import Mood, parse_moods, weights_at
 
 SCRIPT = parse_moods("happiness 20, sadness 10")
@@ -12,13 +13,25 @@ def test_a_script_is_read() -> None:
     assert parse_moods(" neutral   4.5 ") == (Mood("neutral", 4.5),)
 
 
+def test_arrows_seconds_and_other_words_are_understood() -> None:
+    for text in ("sad 20 s -> happy 20 s", "sad 20→happy 20s", "sadness 20, happiness 20"):
+        assert parse_moods(text) == (Mood("sadness", 20), Mood("happiness", 20))
+
+
+@pytest.mark.parametrize("name", EMOTIONS)
+def test_all_seven_emotions_can_be_shown(name: str) -> None:
+    assert parse_moods(f"{name} 5") == (Mood(name, 5),)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "no mood"),
         ("happiness", "'happiness 20'"),
         ("happiness 20,", "no mood"),
-        ("glee 20", "known: neutral, happiness, sadness"),
+        ("glee 20", "'glee' is unknown; known: anger, disgust, fear, happiness"),
+        ("sad 20 s -> hapy 20 s", "'hapy' is unknown"),
+        ("sad 20 -> happy soon", "'happy soon' is no mood"),
         ("sadness 1", "3 to 3600"),
         ("sadness 99999", "3 to 3600"),
         (", ".join(["neutral 5"] * 33), "33 moods are too many"),

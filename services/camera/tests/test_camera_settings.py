@@ -28,6 +28,7 @@ def test_the_defaults_need_no_environment() -> None:
         ("PACE", "fast"),
         ("IN_FLIGHT", "0"),
         ("MOODS", "glee 20"),
+        ("PEOPLE", "4"),
         ("LOOP", "perhaps"),
     ],
 )

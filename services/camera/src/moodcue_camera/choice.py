@@ -70,7 +70,9 @@ def _live_source(
 
 def _media_source(settings: CameraSettings) -> MediaSource:
     if settings.source == "synthetic":
-        return SyntheticCamera(parse_moods(settings.moods), seed=settings.seed)
+        return SyntheticCamera(
+            parse_moods(settings.moods), seed=settings.seed, people=settings.people
+        )
     path = Path(settings.source).expanduser()
     if path.is_dir() or (path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES):
         return PictureFolder(path, picture_seconds=settings.picture_seconds)

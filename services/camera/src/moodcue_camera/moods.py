@@ -1,33 +1,44 @@
-"""The script of moods that the synthetic face shows."""
+"""The script of moods that the synthetic people show."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-EXPRESSIONS = ("neutral", "happiness", "sadness")
-"""What the synthetic face can show."""
+from moodcue.taxonomy import EMOTIONS
+
+SYNONYMS: Mapping[str, str] = {
+    "angry": "anger",
+    "disgusted": "disgust",
+    "afraid": "fear",
+    "fearful": "fear",
+    "happy": "happiness",
+    "sad": "sadness",
+    "surprised": "surprise",
+}
+"""Other words for the emotions that a script may use."""
 
 TRANSITION_SECONDS = 1.5
 MAX_MOODS = 32
 _MIN_SECONDS, _MAX_SECONDS = 2 * TRANSITION_SECONDS, 3600.0
-_ENTRY = re.compile(r"\s*([a-z]+)\s+(\d+(?:\.\d+)?)\s*")
+_ENTRY = re.compile(r"\s*([a-z]+)\s+(\d+(?:\.\d+)?)\s*s?\s*")
+_BETWEEN = re.compile(r",|->|→")
 
 
 @dataclass(frozen=True)
 class Mood:
-    """An expression and how long it is shown."""
+    """An emotion and how long it is shown."""
 
     expression: str
     seconds: float
 
 
 def parse_moods(text: str) -> tuple[Mood, ...]:
-    """Read a script such as `happiness 20, sadness 20`.
+    """Read a script such as `happiness 20, sadness 20` or `sad 20 s -> happy 20 s`.
 
     Raises:
         ValueError: naming the entry that cannot be used and what is allowed.
     """
-    entries = text.split(",")
+    entries = _BETWEEN.split(text)
     if len(entries) > MAX_MOODS:
         raise ValueError(f"{len(entries)} moods are too many; give at most {MAX_MOODS}")
     return tuple(_parse_entry(entry) for entry in entries)
@@ -37,9 +48,9 @@ def _parse_entry(entry: str) -> Mood:
     match = _ENTRY.fullmatch(entry)
     if match is None:
         raise ValueError(f"{entry.strip()!r} is no mood; write it as 'happiness 20'")
-    expression, seconds = match[1], float(match[2])
-    if expression not in EXPRESSIONS:
-        raise ValueError(f"mood {expression!r} is unknown; known: {', '.join(EXPRESSIONS)}")
+    expression, seconds = SYNONYMS.get(match[1], match[1]), float(match[2])
+    if expression not in EMOTIONS:
+        raise ValueError(f"mood {expression!r} is unknown; known: {', '.join(EMOTIONS)}")
     if not _MIN_SECONDS <= seconds <= _MAX_SECONDS:
         raise ValueError(
             f"mood {entry.strip()!r} must last {_MIN_SECONDS:g} to {_MAX_SECONDS:g} seconds"

@@ -62,10 +62,15 @@ class CameraSettings(ServiceSettings):
     )
     moods: str = Field(
         "happiness 20, sadness 20",
-        description="moods of the synthetic face with their seconds, repeated",
+        description="emotions that the synthetic people show with their seconds, repeated; "
+        "`sad 20 s -> happy 20 s` is understood too",
     )
+    people: int = Field(1, ge=1, le=3, description="how many synthetic people there are")
     seed: int = Field(
-        0, ge=0, le=2**32 - 1, description="of the synthetic camera's motion, light and background"
+        0,
+        ge=0,
+        le=2**32 - 1,
+        description="of the synthetic people, their motion, light and background",
     )
 
     @field_validator("moods")
