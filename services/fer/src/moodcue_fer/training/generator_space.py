@@ -221,7 +221,11 @@ def _components(
     for _ in range(rounds):
         found = np.asarray(np.linalg.qr(product(found))[0], np.float32)
     values, turn = np.linalg.eigh(found.T @ product(found))
-    return np.asarray((found @ turn)[:, ::-1], np.float32), np.asarray(values[::-1], np.float32)
+    main = (found @ turn)[:, ::-1]
+    # A component may point either way; always the same one, so that a run can be continued.
+    largest = np.abs(main).argmax(axis=0)
+    main = main * np.sign(main[largest, np.arange(main.shape[1])])
+    return np.asarray(main, np.float32), np.asarray(values[::-1], np.float32)
 
 
 def _even(emotions: Floats) -> Floats:
