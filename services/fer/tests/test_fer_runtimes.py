@@ -1,25 +1,34 @@
 from pathlib import Path
 
 import pytest
+import torch
 from fer_pictures import write_fer2013
 
-from moodcue_fer.model import SHIPPED_MODEL
 from moodcue_fer.training import runtimes
+from moodcue_fer.training.network import NetworkShape
 from moodcue_fer.training.runtimes import compare_runtimes
+from moodcue_fer.training.train import train
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_runtimes_are_timed_and_compared_with_the_one_that_serves(
+@pytest.mark.filterwarnings("ignore:.*:FutureWarning")
+def test_runtimes_are_timed_and_compared_with_float32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_fer2013(tmp_path, training=40, test=30)
+    torch.set_num_threads(1)
+    data, run = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    write_fer2013(data, training=200, test=30)
+    changes = {"epochs": 2, "batch_size": 16, "shape": NetworkShape(stem=8, widths=(16, 32, 48))}
+    list(train(data, folder=run, changes=changes, device="cpu", threads=1))
     monkeypatch.setattr(runtimes, "ROUNDS", 3)
     monkeypatch.setattr(runtimes, "WARM_UP", 1)
     records = {
-        record["runtime"]: record for record in compare_runtimes(SHIPPED_MODEL, data=tmp_path)
+        record["runtime"]: record for record in compare_runtimes(run, data=data, mirror=False)
     }
-    assert records["onnxruntime"]["largest_difference"] == 0
-    assert set(records) >= {"onnxruntime", "onnxruntime int8 static", "onnxruntime int8 dynamic"}
+    assert set(records) >= {"onnxruntime float32", "onnxruntime int8"}
+    assert records["onnxruntime float32"]["mean_difference"] == 0
+    assert 0 < records["onnxruntime int8"]["mean_difference"] < 0.05
     for record in records.values():
         assert set(record["milliseconds_per_face"]) == {"batch 1", "batch 2", "batch 4"}
         assert min(record["milliseconds_per_face"].values()) > 0

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fer_pictures import write_fer2013
+from fer_pictures import drawn_faces, write_fer2013
 
 from moodcue_fer.datasets import load_fer2013
 from moodcue_fer.evaluation import evaluate
@@ -13,7 +13,7 @@ from moodcue_fer.model import FerModel
 from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.augment import Augmentation, augment, standardise
 from moodcue_fer.training.data import LabelOfVotes, soft_targets, split_training, vote_shares
-from moodcue_fer.training.export import export, fit_temperature
+from moodcue_fer.training.export import check_quantization, export, fit_temperature
 from moodcue_fer.training.frontality import frontality_of, measure_frontality
 from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
 from moodcue_fer.training.train import (
@@ -234,7 +234,10 @@ def test_an_exported_run_is_served_as_it_was_trained(data: Path, tmp_path: Path)
     model = FerModel(folder)
     assert model.manifest.sha256 == manifest["sha256"]
     assert model.manifest.training["config"]["epochs"] == 3
-    assert model.manifest.metrics["parity_with_torch"] <= 1e-5
+    parity = model.manifest.metrics["parity_with_torch"]
+    assert parity["float32_largest_difference"] <= 1e-5
+    assert parity["int8_mean_difference"] <= 0.01
+    assert parity["int8_same_answer"] >= 0.97
     held_out = split_training(load_fer2013(data), held_out_share=0.2, seed=7).held_out
     figures = evaluate(model.read(held_out.crops).probabilities, held_out.labels)
     # Stripes of seven widths: learnt far above the 1/7 of chance within three epochs.
@@ -252,7 +255,8 @@ def test_frontality_is_served_where_it_was_learned(
     yunet = shared_data / "face_detection_yunet.onnx"
     changes = CHANGES | {"epochs": 1}
     list(train(data, folder=run, changes=changes, device="cpu", threads=1, yunet=yunet))
-    export(run, data=data, folder=folder, mirror=False)
+    manifest = export(run, data=data, folder=folder, mirror=False, int8=False)
+    assert manifest["training"]["precision"] == "float32"
     crops = load_fer2013(data).crops[:3]
     assert not np.array_equal(FerModel(folder).read(crops).frontality, np.ones(3))
 
@@ -267,6 +271,15 @@ def test_a_pupil_learns_from_the_answers_of_its_teachers(data: Path, tmp_path: P
     # Whatever the labels are, this teacher says neutral.
     *_, last = Trainer(faces, folder=tmp_path, config=config, teachers=[teacher]).run()
     assert last["held_out_accuracy"] == pytest.approx(1 / 7, abs=0.03)
+
+
+def test_int8_that_gives_other_answers_is_refused() -> None:
+    crops, _ = drawn_faces(20, seed=1)
+    model = FerModel()
+    wanted = model.read(crops).probabilities
+    assert check_quantization(model, crops=crops, wanted=wanted)["int8_same_answer"] == 1
+    with pytest.raises(TrainingError, match=r"gives 0\.0% of its answers"):
+        check_quantization(model, crops=crops, wanted=np.roll(wanted, 1, axis=1))
 
 
 def test_a_folder_without_a_run_cannot_be_exported(tmp_path: Path) -> None:

@@ -57,12 +57,14 @@ def add_commands(
     export.add_argument("--data", required=True, type=Path, help="folder of FER2013")
     export.add_argument("--out", required=True, type=Path, metavar="MODEL_DIR")
     export.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
+    export.add_argument("--float32", action="store_true", help="not int8: for a GPU")
     export.set_defaults(run=_export)
 
     runtimes = commands_.add_parser(
         "compare-runtimes", help="time and measure ways to serve a model (extra: train)"
     )
-    runtimes.add_argument("model", type=Path, metavar="MODEL_DIR")
+    runtimes.add_argument("training_run", type=Path, metavar="RUN")
+    runtimes.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
     runtimes.add_argument("--data", required=True, type=Path, help="folder of FER2013")
     runtimes.set_defaults(run=_compare_runtimes)
 
@@ -144,7 +146,11 @@ def _export(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise _training_extra_missing(error) from error
     record = export(
-        options.training_run, data=options.data, folder=options.out, mirror=options.mirror
+        options.training_run,
+        data=options.data,
+        folder=options.out,
+        mirror=options.mirror,
+        int8=not options.float32,
     )
     return print_records([record])
 
@@ -155,7 +161,9 @@ def _compare_runtimes(options: argparse.Namespace) -> int:
         from moodcue_fer.training.runtimes import compare_runtimes  # noqa: PLC0415 - as said
     except ImportError as error:
         raise _training_extra_missing(error) from error
-    return print_records(compare_runtimes(options.model, data=options.data))
+    return print_records(
+        compare_runtimes(options.training_run, data=options.data, mirror=options.mirror)
+    )
 
 
 def _training_extra_missing(error: ImportError) -> MoodcueError:

@@ -19,6 +19,7 @@ from moodcue_fer.personal import baseline
 from moodcue_fer.preprocessing import CROP_SIZE, DESCRIPTION, preprocess
 from moodcue_fer.training.data import split_training
 from moodcue_fer.training.network import FaceNetwork
+from moodcue_fer.training.quantize import CALIBRATION_FACES, quantize
 from moodcue_fer.training.train import (
     FRONTALITY_FILE,
     MEASURE_BATCH,
@@ -34,6 +35,11 @@ PARITY_TOLERANCE: Final = 1e-5
 """Largest difference of a probability between torch and ONNX Runtime."""
 
 PARITY_FACES: Final = 64
+INT8_DIFFERENCE: Final = 0.01
+INT8_AGREEMENT: Final = 0.97
+"""Largest mean difference of a probability between torch and int8, and least share of the same
+answers."""
+
 HEADLINE: Final = ("n", "accuracy", "accuracy_interval_95", "macro_f1", "ece")
 
 
@@ -84,7 +90,9 @@ class ServedNetwork(nn.Module):
         return (probabilities, frontality.sigmoid()) if self.frontality else (probabilities,)
 
 
-def export(run: Path, *, data: Path, folder: Path, mirror: bool) -> dict[str, Any]:
+def export(
+    run: Path, *, data: Path, folder: Path, mirror: bool, int8: bool = True
+) -> dict[str, Any]:
     """Write the model folder of a run.
 
     The temperature is fitted on the part of Training that the run held out, never on a test
@@ -95,12 +103,13 @@ def export(run: Path, *, data: Path, folder: Path, mirror: bool) -> dict[str, An
         data: Folder of FER2013, the same that the run was trained on.
         folder: Model folder to write; made if it is not there.
         mirror: Serve the mean over a face and its mirror image.
+        int8: Quantize what was exported: see `moodcue_fer.training.quantize`.
 
     Returns:
         The manifest as a mapping.
 
     Raises:
-        TrainingError: The run has no weights, or ONNX Runtime disagrees with torch.
+        TrainingError: The run has no weights, or what was written disagrees with torch.
         DatasetError: The data is missing.
     """
     config = read_config(run)
@@ -112,37 +121,82 @@ def export(run: Path, *, data: Path, folder: Path, mirror: bool) -> dict[str, An
     served = ServedNetwork(
         network, mirror=mirror, frontality=(run / FRONTALITY_FILE).is_file()
     ).eval()
-    crops = torch.from_numpy(preprocess(held_out.crops))
-    with torch.no_grad():
-        logits = torch.cat([served.logits(batch)[0] for batch in torch.split(crops, MEASURE_BATCH)])
+    logits = _logits(served, held_out.crops)
     before = calibration_error(functional.softmax(logits, dim=1).numpy(), held_out.labels)
     served.temperature = fit_temperature(logits, torch.from_numpy(held_out.labels))
-    neutral = torch.from_numpy(held_out.labels == EMOTIONS.index("neutral"))
-    calm = functional.softmax(logits[neutral] / served.temperature, dim=1)
+    wanted = functional.softmax(logits / served.temperature, dim=1).numpy()
+    neutral = held_out.labels == EMOTIONS.index("neutral")
     facts = {
         "epoch": epoch,
         "temperature": served.temperature,
         "mirror": mirror,
-        "prior": (
-            np.bincount(split.train.labels, minlength=len(EMOTIONS)) / len(split.train.labels)
-        ).tolist(),
-        "usual_neutral": baseline(calm.numpy()).tolist(),
+        "precision": "int8" if int8 else "float32",
+        "prior": _shares(split.train.labels).tolist(),
+        "usual_neutral": baseline(wanted[neutral]).tolist(),
         "config": asdict(config),
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_onnx(served, folder / WEIGHTS)
-    manifest = _manifest(facts, folder=folder)
-    write_manifest(folder, manifest)
-    parity = check_parity(served, folder=folder, crops=held_out.crops[:PARITY_FACES])
+    write_manifest(folder, _manifest(facts, folder=folder))
+    parity = {
+        "float32_largest_difference": check_parity(
+            served, folder=folder, crops=held_out.crops[:PARITY_FACES]
+        )
+    }
+    if int8:
+        _quantize(folder, crops=split.train.crops)
+        write_manifest(folder, _manifest(facts, folder=folder))
+        parity |= check_quantization(FerModel(folder), crops=held_out.crops, wanted=wanted)
     figures = evaluate(FerModel(folder).read(held_out.crops).probabilities, held_out.labels)
     metrics = {
         "held_out_of_training": {name: figures[name] for name in HEADLINE},
         "ece_before_temperature": before,
         "parity_with_torch": parity,
     }
-    manifest = ModelManifest(**{**_fields(manifest), "metrics": metrics})
+    manifest = _manifest(facts, folder=folder, metrics=metrics)
     write_manifest(folder, manifest)
-    return _fields(manifest)
+    return {name: getattr(manifest, name) for name in manifest.__struct_fields__}
+
+
+@torch.no_grad()
+def _logits(served: ServedNetwork, crops: npt.NDArray[np.uint8]) -> torch.Tensor:
+    inputs = torch.from_numpy(preprocess(crops))
+    return torch.cat([served.logits(batch)[0] for batch in torch.split(inputs, MEASURE_BATCH)])
+
+
+def _shares(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
+
+
+def _quantize(folder: Path, *, crops: npt.NDArray[np.uint8]) -> None:
+    quantized = folder / "quantized.onnx"
+    quantize(folder / WEIGHTS, quantized, inputs=preprocess(crops[:CALIBRATION_FACES]))
+    quantized.replace(folder / WEIGHTS)
+
+
+def check_quantization(
+    model: FerModel, *, crops: npt.NDArray[np.uint8], wanted: npt.NDArray[np.float32]
+) -> dict[str, float]:
+    """Return how far an int8 model is from torch: mean difference, and share of same answers.
+
+    Args:
+        model: What was quantized.
+        crops: Faces to compare on, uint8, shape (faces, 48, 48).
+        wanted: The probabilities of torch, shape (faces, 7).
+
+    Raises:
+        TrainingError: The mean difference of a probability is above `INT8_DIFFERENCE`, or fewer
+            answers than `INT8_AGREEMENT` are the same.
+    """
+    given = model.read(crops).probabilities
+    difference = float(np.abs(given - wanted).mean())
+    same = float((given.argmax(1) == wanted.argmax(1)).mean())
+    if difference > INT8_DIFFERENCE or same < INT8_AGREEMENT:
+        raise TrainingError(
+            f"int8 differs from torch by {difference:.2g} on average and gives {same:.1%} of its "
+            f"answers, allowed {INT8_DIFFERENCE} and {INT8_AGREEMENT:.0%}: export with --float32"
+        )
+    return {"int8_mean_difference": difference, "int8_same_answer": same}
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -201,7 +255,9 @@ def check_parity(network: ServedNetwork, *, folder: Path, crops: npt.NDArray[np.
     return difference
 
 
-def _manifest(facts: dict[str, Any], *, folder: Path) -> ModelManifest:
+def _manifest(
+    facts: dict[str, Any], *, folder: Path, metrics: dict[str, Any] | None = None
+) -> ModelManifest:
     return ModelManifest(
         name=NAME,
         version=VERSION,
@@ -218,9 +274,5 @@ def _manifest(facts: dict[str, Any], *, folder: Path) -> ModelManifest:
             "targets": "FER2013 labels mixed with FER+ votes",
             **facts,
         },
-        metrics={},
+        metrics=metrics or {},
     )
-
-
-def _fields(manifest: ModelManifest) -> dict[str, Any]:
-    return {name: getattr(manifest, name) for name in manifest.__struct_fields__}
