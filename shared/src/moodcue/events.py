@@ -113,7 +113,7 @@ class TrackEmotion(msgspec.Struct, frozen=True, kw_only=True):
     track: Annotated[int, Meta(ge=1, description="number of the person, per camera")]
     probabilities: Seven
     frames: Annotated[int, Meta(ge=1)]
-    weight: Annotated[float, Meta(ge=0, description="sum of face size x detector score x frontality")]
+    weight: Annotated[float, Meta(ge=0, description="sum of face size x score x frontality")]
     box: Box
 
 
