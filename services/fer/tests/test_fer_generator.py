@@ -13,28 +13,28 @@ from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.cli import main
 from moodcue_fer.generator import draw_person, pure
-from moodcue_fer.training.generator_alignment import Matrices, refine_placements
-from moodcue_fer.training.generator_config import GeneratorConfig
-from moodcue_fer.training.generator_data import (
+from moodcue_fer.training.generator.alignment import Matrices, refine_placements
+from moodcue_fer.training.generator.config import GeneratorConfig
+from moodcue_fer.training.generator.data import (
     SIZE,
     LaidFaces,
     lay,
     oval_mask,
     placement,
 )
-from moodcue_fer.training.generator_evaluation import (
+from moodcue_fer.training.generator.evaluation import (
     by_gradients,
     by_pixels,
     mean_pairwise,
     nearest_distances,
     same_person_distances,
 )
-from moodcue_fer.training.generator_export import export_generator
-from moodcue_fer.training.generator_faces import find_landmarks
-from moodcue_fer.training.generator_losses import chances, look_at, lopsidedness
-from moodcue_fer.training.generator_network import Generator
-from moodcue_fer.training.generator_space import FittedFaces, fit_face_space, transport
-from moodcue_fer.training.generator_train import GeneratorTrainer
+from moodcue_fer.training.generator.export import export_generator
+from moodcue_fer.training.generator.faces import find_landmarks
+from moodcue_fer.training.generator.losses import chances, look_at, lopsidedness
+from moodcue_fer.training.generator.network import Generator
+from moodcue_fer.training.generator.space import FittedFaces, fit_face_space, transport
+from moodcue_fer.training.generator.train import GeneratorTrainer
 from moodcue_fer.training.network import FaceNetwork, NetworkShape
 from moodcue_fer.training.train import TrainingError
 

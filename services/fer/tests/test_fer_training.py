@@ -13,7 +13,13 @@ from moodcue_fer.model import FerModel
 from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.augment import Augmentation, augment, standardise
 from moodcue_fer.training.data import LabelOfVotes, soft_targets, split_training, vote_shares
-from moodcue_fer.training.export import check_quantization, export, fit_temperature
+from moodcue_fer.training.export import (
+    ServedNetwork,
+    check_quantization,
+    export,
+    fit_temperature,
+    write_onnx,
+)
 from moodcue_fer.training.frontality import frontality_of, measure_frontality
 from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
 from moodcue_fer.training.train import (
@@ -245,6 +251,17 @@ def test_an_exported_run_is_served_as_it_was_trained(data: Path, tmp_path: Path)
     served = model.manifest.metrics["held_out_of_training"]
     assert served["accuracy"] == pytest.approx(figures["accuracy"])
     assert served["n"] == 42
+
+
+@pytest.mark.filterwarnings(EXPORTER_NOISE)
+def test_an_exported_file_says_nothing_of_the_machine_that_made_it(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    network = FaceNetwork(NetworkShape(stem=8, widths=(16, 32, 48)))
+    write_onnx(ServedNetwork(network).eval(), path)
+    content = path.read_bytes()
+    assert b".py" not in content
+    assert str(Path.cwd()).encode() not in content
+    assert b"moodcue" not in content
 
 
 @pytest.mark.filterwarnings(EXPORTER_NOISE)

@@ -97,7 +97,7 @@ def _add_data(parser: argparse.ArgumentParser, *, named: bool = False) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     try:
-        from moodcue_fer.training.generator_train import (  # noqa: PLC0415 - torch comes with the extra
+        from moodcue_fer.training.generator.train import (  # noqa: PLC0415 - torch comes with the extra
             train_generator,
         )
     except ImportError as error:
@@ -118,7 +118,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     try:
-        from moodcue_fer.training.generator_export import (  # noqa: PLC0415 - torch comes with the extra
+        from moodcue_fer.training.generator.export import (  # noqa: PLC0415 - torch comes with the extra
             export_generator,
         )
     except ImportError as error:
@@ -130,7 +130,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     try:
-        from moodcue_fer.training.generator_evaluation import (  # noqa: PLC0415 - torch comes with the extra
+        from moodcue_fer.training.generator.evaluation import (  # noqa: PLC0415 - torch comes with the extra
             evaluate_folder,
         )
     except ImportError as error:

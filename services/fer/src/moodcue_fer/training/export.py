@@ -20,6 +20,7 @@ from moodcue_fer.preprocessing import CROP_SIZE, DESCRIPTION, preprocess
 from moodcue_fer.training.data import split_training
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.quantize import CALIBRATION_FACES, quantize
+from moodcue_fer.training.traces import remove_traces
 from moodcue_fer.training.train import (
     FRONTALITY_FILE,
     MEASURE_BATCH,
@@ -227,6 +228,7 @@ def write_onnx(network: ServedNetwork, path: Path) -> None:
     if program is None:
         raise TrainingError("torch.onnx.export gave no program")
     program.save(path, external_data=False)
+    remove_traces(path)
 
 
 def check_parity(network: ServedNetwork, *, folder: Path, crops: npt.NDArray[np.uint8]) -> float:

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from moodcue.taxonomy import EMOTIONS
-from moodcue_fer.training.generator_data import SIZE
-from moodcue_fer.training.generator_space import PERSON, FaceSpace
+from moodcue_fer.training.generator.data import SIZE
+from moodcue_fer.training.generator.space import PERSON, FaceSpace
 
 LEAK: Final = 0.2
 CONTRAST: Final = 2.0

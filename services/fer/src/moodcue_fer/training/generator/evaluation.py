@@ -14,9 +14,9 @@ from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.faces import GreyPicture, crop_face
 from moodcue_fer.generator import GREY, SIZE, FaceGenerator, Faces, as_picture, draw_person, pure
 from moodcue_fer.model import FerModel
-from moodcue_fer.training.generator_alignment import refine_placements
-from moodcue_fer.training.generator_data import OVAL, LaidFaces, lay, oval_mask, placement
-from moodcue_fer.training.generator_faces import find_landmarks, load_faces
+from moodcue_fer.training.generator.alignment import refine_placements
+from moodcue_fer.training.generator.data import OVAL, LaidFaces, lay, oval_mask, placement
+from moodcue_fer.training.generator.faces import find_landmarks, load_faces
 
 FRAME_SIZE: Final = (480, 640)
 INNER: Final = (31.5, 31.0, 19.0, 23.0)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodcue.taxonomy import EMOTIONS
-from moodcue_fer.training.generator_data import SIZE, LaidFaces
+from moodcue_fer.training.generator.data import SIZE, LaidFaces
 
 PERSON: Final = 72
 """Principal components, and so the numbers that say who a face is."""

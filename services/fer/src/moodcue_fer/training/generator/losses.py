@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.training.augment import standardise
-from moodcue_fer.training.generator_data import FRAME, SIZE
+from moodcue_fer.training.generator.data import FRAME, SIZE
 
 VIEW: Final = 44
 """Side in pixels of what the reader of emotions sees, as in its own training."""

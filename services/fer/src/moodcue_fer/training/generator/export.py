@@ -12,11 +12,12 @@ from torch import nn
 from moodcue.model_folder import WEIGHTS, ModelManifest, sha256_of, write_manifest
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.generator import DESCRIPTION, FaceGenerator
-from moodcue_fer.training.generator_config import read_generator_config
-from moodcue_fer.training.generator_data import SIZE
-from moodcue_fer.training.generator_network import Generator
-from moodcue_fer.training.generator_space import PERSON
-from moodcue_fer.training.generator_train import load_generator
+from moodcue_fer.training.generator.config import read_generator_config
+from moodcue_fer.training.generator.data import SIZE
+from moodcue_fer.training.generator.network import Generator
+from moodcue_fer.training.generator.space import PERSON
+from moodcue_fer.training.generator.train import load_generator
+from moodcue_fer.training.traces import remove_traces
 from moodcue_fer.training.train import TrainingError
 
 NAME: Final = "face-generator"
@@ -113,6 +114,7 @@ def write_onnx(network: ServedGenerator, path: Path) -> None:
     if program is None:
         raise TrainingError("torch.onnx.export gave no program")
     program.save(path, external_data=False)
+    remove_traces(path)
 
 
 def check_parity(network: ServedGenerator, *, folder: Path) -> dict[str, float]:

@@ -18,11 +18,11 @@ from torch import nn
 from torch.nn import functional
 
 from moodcue.taxonomy import EMOTIONS
-from moodcue_fer.training.generator_config import GeneratorConfig, read_generator_config
-from moodcue_fer.training.generator_faces import load_faces
-from moodcue_fer.training.generator_losses import chances, look_at, lopsidedness, unlikeness
-from moodcue_fer.training.generator_network import Discriminator, Generator
-from moodcue_fer.training.generator_space import PERSON, FittedFaces, fit_face_space
+from moodcue_fer.training.generator.config import GeneratorConfig, read_generator_config
+from moodcue_fer.training.generator.faces import load_faces
+from moodcue_fer.training.generator.losses import chances, look_at, lopsidedness, unlikeness
+from moodcue_fer.training.generator.network import Discriminator, Generator
+from moodcue_fer.training.generator.space import PERSON, FittedFaces, fit_face_space
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.train import CHECKPOINT, CONFIG, LOG, TrainingError, load_network
 

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from moodcue_fer.preprocessing import CROP_SIZE
-from moodcue_fer.training.generator_data import SIZE, oval_mask
+from moodcue_fer.training.generator.data import SIZE, oval_mask
 
 EYES_AND_NOSE: Final = (31.5, 27.0, 20.0, 17.0)
 """Middle and half axes of the part that is compared: the mouth moves with the emotion."""

@@ -15,8 +15,8 @@ from moodcue_fer.faces import sharpness
 from moodcue_fer.preprocessing import CROP_SIZE
 from moodcue_fer.training.data import split_training, vote_shares
 from moodcue_fer.training.frontality import ENLARGED, GREY, MARGIN, ROW, SCORE_COLUMN, frontality_of
-from moodcue_fer.training.generator_alignment import refine_placements
-from moodcue_fer.training.generator_data import LaidFaces, lay, placement
+from moodcue_fer.training.generator.alignment import refine_placements
+from moodcue_fer.training.generator.data import LaidFaces, lay, placement
 
 SPLIT: Final = {"held_out_share": 0.05, "seed": 7}
 """The generator learns from the same part of Training as the network that reads faces."""

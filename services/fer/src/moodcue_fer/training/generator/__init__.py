@@ -1,0 +1,1 @@
+"""Training, export and measurement of the generator of faces of no one. Needs the extra `train`."""
