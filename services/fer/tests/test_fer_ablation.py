@@ -7,7 +7,7 @@ import torch
 from fer_pictures import write_fer2013
 
 from moodcue_fer.training import ablation
-from moodcue_fer.training.ablation import FULL, PLAIN, ablate, steps
+from moodcue_fer.training.ablation import AVERAGE_DECAY, FULL, PLAIN, ablate, steps
 
 
 def flat(settings: dict[str, object]) -> dict[str, object]:
@@ -21,7 +21,8 @@ def test_each_step_adds_to_the_one_before_and_the_last_is_the_whole_recipe() -> 
     for before, after in itertools.pairwise(configs):
         assert any(before[name] != after[name] for name in before)
     assert configs[0] == flat(asdict(PLAIN))
-    whole = flat(asdict(FULL)) | {"shape": configs[-1]["shape"]}
+    shorter = {"shape": configs[-1]["shape"], "average_decay": AVERAGE_DECAY}
+    whole = flat(asdict(FULL)) | shorter
     assert configs[-1] == whole
 
 

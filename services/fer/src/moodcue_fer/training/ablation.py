@@ -21,6 +21,9 @@ from moodcue_fer.training.train import MEASURE_BATCH, Trainer, TrainingConfig, l
 SMALL: Final = NetworkShape(stem=16, widths=(32, 64, 128))
 """A quarter of the served network's work, so that all steps fit into an hour of one core."""
 
+AVERAGE_DECAY: Final = 0.985
+"""Of the moving average in these short runs, so that it does not remember their first epochs."""
+
 PLAIN: Final = TrainingConfig(
     shape=SMALL,
     vote_share=0.0,
@@ -48,7 +51,7 @@ def steps() -> Mapping[str, TrainingConfig]:
     """Return configurations by the ingredient that each adds to the one before."""
     full = FULL.augmentation
     plain = PLAIN
-    averaged = replace(plain, average_decay=FULL.average_decay)
+    averaged = replace(plain, average_decay=AVERAGE_DECAY)
     moved = replace(
         averaged,
         augmentation=replace(
