@@ -9,6 +9,7 @@ import cv2
 
 from moodcue.errors import MoodcueError
 from moodcue.taxonomy import EMOTIONS
+from moodcue_fer.extras import training_extra
 from moodcue_fer.generator import FaceGenerator, as_picture, draw_person, pure
 from moodcue_fer.labels import label_index
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
@@ -96,12 +97,10 @@ def _add_data(parser: argparse.ArgumentParser, *, named: bool = False) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         from moodcue_fer.training.generator.train import (  # noqa: PLC0415 - torch comes with the extra
             train_generator,
         )
-    except ImportError as error:
-        raise _extra_missing(error) from error
     names = ("steps", "seed")
     return print_records(
         train_generator(
@@ -117,24 +116,20 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         from moodcue_fer.training.generator.export import (  # noqa: PLC0415 - torch comes with the extra
             export_generator,
         )
-    except ImportError as error:
-        raise _extra_missing(error) from error
     names = ("people", "refinement")
     changes = {name: value for name in names if (value := getattr(options, name)) is not None}
     return print_records([export_generator(options.generator_run, folder=options.out, **changes)])
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         from moodcue_fer.training.generator.evaluation import (  # noqa: PLC0415 - torch comes with the extra
             evaluate_folder,
         )
-    except ImportError as error:
-        raise _extra_missing(error) from error
     return print_records(
         evaluate_folder(
             options.generator,
@@ -157,7 +152,3 @@ def _generate(options: argparse.Namespace) -> int:
             out=options.out,
         )
     )
-
-
-def _extra_missing(error: ImportError) -> MoodcueError:
-    return MoodcueError(f"{error.name} is missing: pip install 'moodcue-fer[train]'")

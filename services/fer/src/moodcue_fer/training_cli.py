@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from moodcue.errors import MoodcueError
+from moodcue_fer.extras import training_extra
 from moodcue_fer.records import print_records
 
 
@@ -75,20 +75,16 @@ def draw_evaluation(record: dict[str, Any], *, folder: Path) -> None:
     Raises:
         MoodcueError: The extra is not installed.
     """
-    try:
+    with training_extra():
         from moodcue_fer.training.plots import draw_evaluation as draw  # noqa: PLC0415 - as below
-    except ImportError as error:
-        raise _training_extra_missing(error) from error
     draw(record, folder=folder)
 
 
 def _train(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         # torch comes with the extra
         from moodcue_fer.training.network import NetworkShape  # noqa: PLC0415 - as said
         from moodcue_fer.training.train import train  # noqa: PLC0415 - as said
-    except ImportError as error:
-        raise _training_extra_missing(error) from error
     names = (
         *("epochs", "calm_epochs", "batch_size", "learning_rate", "seed"),
         *("vote_share", "mixup", "teacher_share"),
@@ -111,10 +107,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _ablate(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         from moodcue_fer.training.ablation import ablate  # noqa: PLC0415 - torch comes with the extra
-    except ImportError as error:
-        raise _training_extra_missing(error) from error
     return print_records(
         ablate(
             options.data,
@@ -128,11 +122,9 @@ def _ablate(options: argparse.Namespace) -> int:
 
 
 def _crossvalidate(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         # torch comes with the extra
         from moodcue_fer.training.crossvalidate import cross_validate  # noqa: PLC0415 - as said
-    except ImportError as error:
-        raise _training_extra_missing(error) from error
     return print_records(
         cross_validate(
             options.data, run=options.start, split=options.split, threads=options.threads
@@ -141,10 +133,8 @@ def _crossvalidate(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         from moodcue_fer.training.export import export  # noqa: PLC0415 - torch comes with the extra
-    except ImportError as error:
-        raise _training_extra_missing(error) from error
     record = export(
         options.training_run,
         data=options.data,
@@ -156,18 +146,12 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _compare_runtimes(options: argparse.Namespace) -> int:
-    try:
+    with training_extra():
         # onnx comes with the extra
         from moodcue_fer.training.runtimes import compare_runtimes  # noqa: PLC0415 - as said
-    except ImportError as error:
-        raise _training_extra_missing(error) from error
     return print_records(
         compare_runtimes(options.training_run, data=options.data, mirror=options.mirror)
     )
-
-
-def _training_extra_missing(error: ImportError) -> MoodcueError:
-    return MoodcueError(f"{error.name} is missing: pip install 'moodcue-fer[train]'")
 
 
 def _channels(text: str) -> tuple[int, ...]:

@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch.nn import functional
 
 from moodcue_fer.datasets import Fer2013, load_fer2013
 from moodcue_fer.evaluation import evaluate
-from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.robustness import CHANGES, changed
 from moodcue_fer.training.augment import Augmentation
 from moodcue_fer.training.network import FaceNetwork, NetworkShape
-from moodcue_fer.training.train import MEASURE_BATCH, Trainer, TrainingConfig, load_network
+from moodcue_fer.training.train import Trainer, TrainingConfig, load_network, probabilities_of
 
 SMALL: Final = NetworkShape(stem=16, widths=(32, 64, 128))
 """A quarter of the served network's work, so that all steps fit into an hour of one core."""
@@ -125,13 +122,3 @@ def _figures(network: FaceNetwork, test: Fer2013) -> dict[str, float]:
         **{key: figures[key] for key in ("n", "accuracy", "macro_f1", "ece")},
         "accuracy_over_changes": float(np.mean(worse)),
     }
-
-
-@torch.no_grad()
-def probabilities_of(network: FaceNetwork, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return the probabilities of a network in torch, shape (faces, 7)."""
-    rows = [
-        functional.softmax(network(batch).labels, dim=1)
-        for batch in torch.split(torch.from_numpy(preprocess(crops)), MEASURE_BATCH)
-    ]
-    return np.asarray(torch.cat(rows).numpy(), dtype=np.float32)

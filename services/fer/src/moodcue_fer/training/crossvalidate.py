@@ -13,10 +13,9 @@ from torch import nn
 from torch.nn import functional
 
 from moodcue_fer.datasets import CkPlus, load_ck_plus
-from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.augment import Augmentation, augment
 from moodcue_fer.training.network import FaceNetwork
-from moodcue_fer.training.train import load_network
+from moodcue_fer.training.train import load_network, probabilities_of
 
 FOLDS: Final = 10
 EPOCHS: Final = 20
@@ -58,7 +57,7 @@ def cross_validate(
     for fold in range(FOLDS):
         start, tested = time.monotonic(), folds == fold
         network = fine_tuned(before, faces, ~tested, epochs=epochs, seed=SEED + fold)
-        probabilities = _probabilities(network, faces.crops[tested])
+        probabilities = probabilities_of(network, faces.crops[tested])
         answers[tested] = probabilities.argmax(1)
         accuracies.append(float((answers[tested] == faces.labels[tested]).mean()))
         by_sequence.append(_sequence_accuracy(probabilities, faces, tested))
@@ -149,12 +148,6 @@ def fine_tuned(
             optimizer.step()
             schedule.step()
     return network.eval()
-
-
-@torch.no_grad()
-def _probabilities(network: FaceNetwork, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    answers = network(torch.from_numpy(preprocess(crops)))
-    return np.asarray(functional.softmax(answers.labels, dim=1).numpy(), dtype=np.float32)
 
 
 def _sequence_accuracy(

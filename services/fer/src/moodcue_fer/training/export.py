@@ -17,10 +17,10 @@ from moodcue_fer.evaluation import calibration_error, evaluate
 from moodcue_fer.model import FRONTALITY, PROBABILITIES, FerModel
 from moodcue_fer.personal import baseline
 from moodcue_fer.preprocessing import CROP_SIZE, DESCRIPTION, preprocess
-from moodcue_fer.training.data import split_training
+from moodcue_fer.training.data import TrainingSplit, split_training
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.quantize import CALIBRATION_FACES, quantize
-from moodcue_fer.training.traces import remove_traces
+from moodcue_fer.training.traces import save_program
 from moodcue_fer.training.train import (
     FRONTALITY_FILE,
     MEASURE_BATCH,
@@ -126,14 +126,12 @@ def export(
     before = calibration_error(functional.softmax(logits, dim=1).numpy(), held_out.labels)
     served.temperature = fit_temperature(logits, torch.from_numpy(held_out.labels))
     wanted = functional.softmax(logits / served.temperature, dim=1).numpy()
-    neutral = held_out.labels == EMOTIONS.index("neutral")
     facts = {
         "epoch": epoch,
         "temperature": served.temperature,
         "mirror": mirror,
         "precision": "int8" if int8 else "float32",
-        "prior": _shares(split.train.labels).tolist(),
-        "usual_neutral": baseline(wanted[neutral]).tolist(),
+        **_usual(split, wanted=wanted),
         "config": asdict(config),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,8 +163,14 @@ def _logits(served: ServedNetwork, crops: npt.NDArray[np.uint8]) -> torch.Tensor
     return torch.cat([served.logits(batch)[0] for batch in torch.split(inputs, MEASURE_BATCH)])
 
 
-def _shares(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
+def _usual(split: TrainingSplit, *, wanted: npt.NDArray[np.float32]) -> dict[str, list[float]]:
+    """Return what `moodcue_fer.personal` compares a room and a person with."""
+    labels = split.train.labels
+    neutral = split.held_out.labels == EMOTIONS.index("neutral")
+    return {
+        "prior": (np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)).tolist(),
+        "usual_neutral": baseline(wanted[neutral]).tolist(),
+    }
 
 
 def _quantize(folder: Path, *, crops: npt.NDArray[np.uint8]) -> None:
@@ -225,10 +229,7 @@ def write_onnx(network: ServedNetwork, path: Path) -> None:
         opset_version=OPSET,
         verbose=False,
     )
-    if program is None:
-        raise TrainingError("torch.onnx.export gave no program")
-    program.save(path, external_data=False)
-    remove_traces(path)
+    save_program(program, path)
 
 
 def check_parity(network: ServedNetwork, *, folder: Path, crops: npt.NDArray[np.uint8]) -> float:

@@ -3,6 +3,21 @@
 from pathlib import Path
 
 import onnx
+import torch
+
+from moodcue_fer.training.train import TrainingError
+
+
+def save_program(program: torch.onnx.ONNXProgram | None, path: Path) -> None:
+    """Write what `torch.onnx.export` gave, weights within the file, without traces.
+
+    Raises:
+        TrainingError: It gave nothing.
+    """
+    if program is None:
+        raise TrainingError("torch.onnx.export gave no program")
+    program.save(path, external_data=False)
+    remove_traces(path)
 
 
 def remove_traces(path: Path) -> None:

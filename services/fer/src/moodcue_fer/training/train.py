@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from moodcue.errors import MoodcueError
 from moodcue_fer.datasets import Fer2013, load_fer2013
+from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.augment import Augmentation, augment, standardise
 from moodcue_fer.training.data import TrainingSplit, soft_targets, split_training, vote_shares
 from moodcue_fer.training.frontality import measure_frontality
@@ -27,6 +28,8 @@ LOG: Final = "log.jsonl"
 CONFIG: Final = "config.json"
 FRONTALITY_FILE: Final = "frontality.npy"
 MEASURE_BATCH: Final = 256
+
+_Config = TypeVar("_Config")
 
 
 class TrainingError(MoodcueError):
@@ -325,7 +328,8 @@ class Trainer:
         if accuracy > self._best:
             self._best = accuracy
             weights = self._average.module.state_dict()
-            self._write(BEST, {"network": weights, "epoch": self._epoch, "accuracy": accuracy})
+            best = {"network": weights, "epoch": self._epoch, "accuracy": accuracy}
+            save_state(best, self._folder / BEST)
         state = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
@@ -333,17 +337,18 @@ class Trainer:
             "epoch": self._epoch,
             "best": self._best,
         }
-        self._write(CHECKPOINT, state)
-
-    def _write(self, name: str, state: dict[str, Any]) -> None:
-        # Written beside and renamed: a run killed while saving keeps its last good checkpoint.
-        partial = self._folder / f"{name}.partial"
-        torch.save(state, partial)
-        partial.replace(self._folder / name)
+        save_state(state, self._folder / CHECKPOINT)
 
     def _log(self, line: dict[str, Any]) -> None:
         with (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+
+
+def save_state(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint; a run that is killed while saving keeps its last good one."""
+    partial = path.with_name(f"{path.name}.partial")
+    torch.save(state, partial)
+    partial.replace(path)
 
 
 def loss_of(answers: Answers, targets: Targets, *, config: TrainingConfig) -> torch.Tensor:
@@ -433,13 +438,32 @@ def load_network(run: Path) -> tuple[FaceNetwork, int]:
     return network.eval(), int(state["epoch"])
 
 
+@torch.no_grad()
+def probabilities_of(network: FaceNetwork, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return the probabilities of a network in torch, shape (faces, 7)."""
+    rows = [
+        functional.softmax(network(batch).labels, dim=1)
+        for batch in torch.split(torch.from_numpy(preprocess(crops)), MEASURE_BATCH)
+    ]
+    return np.asarray(torch.cat(rows).numpy(), dtype=np.float32)
+
+
 def read_config(folder: Path) -> TrainingConfig:
     """Read the configuration of a run.
 
     Raises:
         TrainingError: The folder holds no run.
     """
+    return read_config_as(folder, TrainingConfig)
+
+
+def read_config_as(folder: Path, kind: type[_Config]) -> _Config:
+    """Read the configuration of a run of any kind.
+
+    Raises:
+        TrainingError: The folder holds no such run.
+    """
     try:
-        return msgspec.json.decode((folder / CONFIG).read_bytes(), type=TrainingConfig)
+        return msgspec.json.decode((folder / CONFIG).read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as error:
         raise TrainingError(f"{folder} holds no run: {error}") from error

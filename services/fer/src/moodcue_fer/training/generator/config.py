@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from moodcue_fer.training.train import CONFIG, TrainingError
+from moodcue_fer.training.train import read_config_as
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,4 @@ def read_generator_config(folder: Path) -> GeneratorConfig:
     Raises:
         TrainingError: The folder holds no run.
     """
-    try:
-        return msgspec.json.decode((folder / CONFIG).read_bytes(), type=GeneratorConfig)
-    except (OSError, msgspec.DecodeError) as error:
-        raise TrainingError(f"{folder} holds no run: {error}") from error
+    return read_config_as(folder, GeneratorConfig)

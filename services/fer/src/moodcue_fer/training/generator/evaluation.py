@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moodcue.taxonomy import EMOTIONS
-from moodcue_fer.datasets import _read_table, load_ck48
+from moodcue_fer.datasets import load_ck_plus
 from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.faces import GreyPicture, crop_face
 from moodcue_fer.generator import GREY, SIZE, FaceGenerator, Faces, as_picture, draw_person, pure
@@ -200,14 +200,14 @@ class PeopleOfCk:
 
 def pictures_of_people(ck48: Path, *, yunet: Path) -> PeopleOfCk:
     """Read and lay CK+ with its subjects; contempt too, which is also a face of that person."""
-    rows = _read_table(ck48 / "labels.csv", columns=("path", "subject", "sequence"))
-    crops = load_ck48(ck48).crops
+    people = load_ck_plus(ck48)
+    crops = people.crops
     guesses = np.stack([placement(row) for row in find_landmarks(crops, yunet=yunet)])
     matrices, _ = refine_placements(crops, guesses)
     return PeopleOfCk(
         np.stack([lay(crop, matrix)[0] for crop, matrix in zip(crops, matrices, strict=True)]),
-        subjects=np.array([row["subject"] for row in rows]),
-        sequences=np.array([row["sequence"] for row in rows]),
+        subjects=people.subjects,
+        sequences=people.sequences,
     )
 
 

@@ -17,7 +17,7 @@ from moodcue_fer.training.generator.data import SIZE
 from moodcue_fer.training.generator.network import Generator
 from moodcue_fer.training.generator.space import PERSON
 from moodcue_fer.training.generator.train import load_generator
-from moodcue_fer.training.traces import remove_traces
+from moodcue_fer.training.traces import save_program
 from moodcue_fer.training.train import TrainingError
 
 NAME: Final = "face-generator"
@@ -111,10 +111,7 @@ def write_onnx(network: ServedGenerator, path: Path) -> None:
         opset_version=OPSET,
         verbose=False,
     )
-    if program is None:
-        raise TrainingError("torch.onnx.export gave no program")
-    program.save(path, external_data=False)
-    remove_traces(path)
+    save_program(program, path)
 
 
 def check_parity(network: ServedGenerator, *, folder: Path) -> dict[str, float]:

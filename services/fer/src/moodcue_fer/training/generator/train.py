@@ -24,7 +24,14 @@ from moodcue_fer.training.generator.losses import chances, look_at, lopsidedness
 from moodcue_fer.training.generator.network import Discriminator, Generator
 from moodcue_fer.training.generator.space import PERSON, FittedFaces, fit_face_space
 from moodcue_fer.training.network import FaceNetwork
-from moodcue_fer.training.train import CHECKPOINT, CONFIG, LOG, TrainingError, load_network
+from moodcue_fer.training.train import (
+    CHECKPOINT,
+    CONFIG,
+    LOG,
+    TrainingError,
+    load_network,
+    save_state,
+)
 
 COARSE: Final = 8
 LARGEST_GRADIENT: Final = 10.0
@@ -253,10 +260,7 @@ class GeneratorTrainer:
 
     def _save(self, record: dict[str, Any]) -> None:
         state = {name: part.state_dict() for name, part in self._parts().items()}
-        # Written beside and renamed: a run killed while saving keeps its last good checkpoint.
-        partial = self._folder / f"{CHECKPOINT}.partial"
-        torch.save(state | {"step": self._step}, partial)
-        partial.replace(self._folder / CHECKPOINT)
+        save_state(state | {"step": self._step}, self._folder / CHECKPOINT)
         with (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(record) + "\n")
 
