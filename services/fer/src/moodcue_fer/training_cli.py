@@ -26,6 +26,7 @@ def add_commands(
         "--teacher", action="append", type=Path, default=[], help="finished run to learn from"
     )
     train.add_argument("--teacher-share", type=float, help="weight of the teachers, 0..1")
+    train.add_argument("--start", type=Path, help="finished run of the same shape to begin with")
     train.add_argument("--mixup", type=float, help="parameter of mixup, 0 for none")
     train.add_argument("--seed", type=int, help="seed of the run")
     train.add_argument("--device", default="cpu", help="cpu, cuda, ...")
@@ -102,6 +103,7 @@ def _train(options: argparse.Namespace) -> int:
             threads=options.threads,
             yunet=options.yunet,
             teachers=options.teacher,
+            start=options.start,
         )
     )
 

@@ -33,6 +33,7 @@ PLAIN: Final = TrainingConfig(
         rotation_degrees=0,
         scale=0,
         gamma=0,
+        exposure=0,
         side_light=0,
         coarse_share=0,
         noise=0,

@@ -21,6 +21,7 @@ class Augmentation:
         rotation_degrees: Largest rotation to either side.
         scale: Largest relative change of size to either side.
         gamma: Largest change of the logarithm of gamma to either side.
+        exposure: Largest logarithm of the factor of all grey levels, which clips the bright ones.
         side_light: Largest relative change of brightness from the middle to a side.
         coarse_share: Share of the crops that are reduced and enlarged again, as small or blurred
             faces are.
@@ -33,6 +34,7 @@ class Augmentation:
     rotation_degrees: float = 15.0
     scale: float = 0.15
     gamma: float = 0.4
+    exposure: float = 0.5
     side_light: float = 0.4
     coarse_share: float = 0.2
     coarse_pixels: int = 14
@@ -46,6 +48,7 @@ class Augmentation:
             rotation_degrees=self.rotation_degrees / 2,
             scale=self.scale / 2,
             gamma=self.gamma / 2,
+            exposure=self.exposure / 2,
             side_light=self.side_light / 2,
             coarse_share=self.coarse_share / 2,
             noise=self.noise / 2,
@@ -118,7 +121,8 @@ def _relight(
     across = (slope * angle.cos()).view(-1, 1, 1, 1) * place.view(1, 1, 1, -1)
     down = (slope * angle.sin()).view(-1, 1, 1, 1) * place.view(1, 1, -1, 1)
     curved = WHITE * (crops / WHITE).clamp(0, 1).pow(gamma.view(-1, 1, 1, 1))
-    return (curved * (1 + across + down)).clamp(0, WHITE)
+    gain = (settings.exposure * _uniform(count, generator=generator)).exp().to(device)
+    return (curved * gain.view(-1, 1, 1, 1) * (1 + across + down)).clamp(0, WHITE)
 
 
 def _coarsen(

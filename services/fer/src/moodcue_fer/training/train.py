@@ -129,7 +129,9 @@ class Trainer:
         config: What to do.
         device: `cpu`, `cuda` or another device of torch.
         yunet: ONNX file of YuNet, which says how frontal the faces are; None: not learned.
-        teachers: Trained networks whose mean answer is learned with `teacher_share`.
+        teachers: Trained networks whose mean answer to a face and its mirror image is mixed into
+            the targets with `teacher_share`.
+        start: Trained network of the same shape to begin with; None: random weights.
     """
 
     def __init__(
@@ -141,6 +143,7 @@ class Trainer:
         device: str = "cpu",
         yunet: Path | None = None,
         teachers: Sequence[FaceNetwork] = (),
+        start: FaceNetwork | None = None,
     ) -> None:
         self._config = config
         self._folder = folder
@@ -150,12 +153,13 @@ class Trainer:
         )
         folder.mkdir(parents=True, exist_ok=True)
         self._crops = _as_tensor(self._split.train.crops).to(self._device)
-        self._targets = self._make_targets(self._split, yunet=yunet)
+        self._targets = self._make_targets(self._split, yunet=yunet, teachers=teachers)
         self._held_out_crops = _as_tensor(self._split.held_out.crops).to(self._device)
         self._held_out_labels = torch.from_numpy(self._split.held_out.labels).to(self._device)
-        self._teachers = [_fast(teacher.eval().to(self._device)) for teacher in teachers]
         torch.manual_seed(config.seed)
         self._network = _fast(FaceNetwork(config.shape, dropout=config.dropout).to(self._device))
+        if start is not None:
+            self._network.load_state_dict(start.state_dict())
         self._average = AveragedModel(
             self._network,
             multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]  # torch has no types here
@@ -175,11 +179,17 @@ class Trainer:
         self._epoch = 0
         self._best = -1.0
 
-    def _make_targets(self, split: TrainingSplit, *, yunet: Path | None) -> Targets:
+    def _make_targets(
+        self, split: TrainingSplit, *, yunet: Path | None, teachers: Sequence[FaceNetwork]
+    ) -> Targets:
         config, faces = self._config, split.train
         labels = soft_targets(
             faces, vote_share=config.vote_share, smoothing=config.smoothing, debias=config.debias
         )
+        share = config.teacher_share
+        if teachers and share > 0:
+            said = self._ask(teachers, faces.crops)
+            labels = ((1 - share) * labels + share * said).astype(np.float32)
         frontality = np.full(len(faces.labels), np.nan, dtype=np.float32)
         if yunet is not None:
             frontality = _once(
@@ -190,6 +200,23 @@ class Trainer:
             votes=torch.from_numpy(vote_shares(faces)).to(self._device),
             frontality=torch.from_numpy(frontality).to(self._device),
         )
+
+    @torch.no_grad()
+    def _ask(
+        self, teachers: Sequence[FaceNetwork], crops: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """Return the mean probabilities of teachers and both sides, shape (faces, 7)."""
+        rows = []
+        for batch in torch.split(_as_tensor(crops).to(self._device), MEASURE_BATCH):
+            upright = standardise(batch.float())
+            with self._precision():
+                answers = [
+                    teacher.eval().to(self._device)(side).labels
+                    for teacher in teachers
+                    for side in (upright, upright.flip(3))
+                ]
+            rows.append(torch.stack([functional.softmax(a.float(), 1) for a in answers]).mean(0))
+        return np.asarray(torch.cat(rows).cpu().numpy(), dtype=np.float32)
 
     def run(self) -> Iterator[dict[str, Any]]:
         """Train to the last epoch, from the checkpoint in the folder if there is one.
@@ -241,7 +268,6 @@ class Trainer:
             crops = augment(self._crops[places], settings=changes, generator=generator)
             crops, targets = self._mix(crops, self._targets.select(places), mixup=mixup, step=step)
             crops = crops.contiguous(memory_format=torch.channels_last)
-            targets = self._ask_teachers(crops, targets)
             with self._precision():
                 answers = self._network(crops)
             loss = loss_of(answers, targets, config=config)
@@ -266,16 +292,6 @@ class Trainer:
         generator = np.random.default_rng([self._config.seed, self._epoch, step])
         share = float(generator.beta(mixup, mixup))
         return share * crops + (1 - share) * crops.flip(0), targets.mixed(share)
-
-    def _ask_teachers(self, crops: torch.Tensor, targets: Targets) -> Targets:
-        """Mix the answers of the teachers, who see the same changed crops, into the targets."""
-        share = self._config.teacher_share
-        if not self._teachers or share == 0:
-            return targets
-        with torch.no_grad(), self._precision():
-            answers = [teacher(crops) for teacher in self._teachers]
-        labels = torch.stack([functional.softmax(a.labels.float(), 1) for a in answers]).mean(0)
-        return replace(targets, labels=(1 - share) * targets.labels + share * labels)
 
     @torch.no_grad()
     def _accuracy(self) -> float:
@@ -396,6 +412,7 @@ def train(
     threads: int,
     yunet: Path | None = None,
     teachers: Sequence[Path] = (),
+    start: Path | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train on FER2013 and yield one record per epoch.
 
@@ -407,6 +424,7 @@ def train(
         threads: Threads of torch on the CPU.
         yunet: ONNX file of YuNet, to learn frontality from.
         teachers: Folders of finished runs to learn from.
+        start: Folder of a finished run whose best weights this one begins with.
 
     Raises:
         MoodcueError: The data is missing, a teacher too, or the folder holds another run.
@@ -419,6 +437,7 @@ def train(
         device=device,
         yunet=yunet,
         teachers=[load_network(teacher)[0] for teacher in teachers],
+        start=load_network(start)[0] if start is not None else None,
     )
     yield from trainer.run()
 
