@@ -71,4 +71,6 @@ def analyse_by_name(path: Path) -> Analysed | Failure:
         os._exit(3)
     if path.name.startswith("broken"):
         return Failure(reason="broken on purpose; mend it")
-    return Analysed(tags=read_tags(path), emotion=summarise((0.7, 0.1, 0.1, 0.1)))
+    return Analysed(
+        tags=read_tags(path), emotion=summarise([(0.7, 0.1, 0.1, 0.1)], patch_seconds=8)
+    )

@@ -152,7 +152,7 @@ def _is_text(name: str) -> bool:
 
 
 def _song(relative: str, finding: Finding) -> Song:
-    emotion = summarise(finding.quadrants)
+    emotion = summarise([finding.quadrants], patch_seconds=1)
     return Song(
         id=song_id(relative),
         path=relative,

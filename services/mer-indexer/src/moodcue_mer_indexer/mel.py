@@ -38,6 +38,11 @@ class MelSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Samples that give exactly `patch_frames` frames."""
         return self.n_fft + (self.patch_frames - 1) * self.hop_length
 
+    @property
+    def patch_seconds(self) -> float:
+        """From the start of one patch to the start of the next."""
+        return self.patch_frames * self.hop_length / self.sample_rate
+
 
 def log_mel(samples: NDArray[np.float32], *, settings: MelSettings) -> NDArray[np.float32]:
     """Return the mel spectrogram of the power, in decibels relative to full scale.

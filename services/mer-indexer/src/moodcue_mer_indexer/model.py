@@ -43,8 +43,8 @@ class QuadrantNetwork:
         outputs = self._session.run(["quadrants"], {"log_mel": patches})
         return np.asarray(outputs[0], dtype=np.float32)
 
-    def song_probabilities(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Return the mean ``(4,)`` over all patches of a stream of samples.
+    def song_probabilities(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return ``(patches, 4)`` for the consecutive patches of a stream of samples.
 
         Memory is bounded by `_PATCHES_AT_ONCE` patches, whatever the length of the song.
 
@@ -52,14 +52,11 @@ class QuadrantNetwork:
             ValueError: The stream is shorter than one window of the spectrogram.
         """
         pieces = stream_log_mel(blocks, settings=self.settings)
-        total = np.zeros(len(QUADRANTS))
-        count = 0
-        for batch in _batched(cut_patches(pieces, frames=self.settings.patch_frames)):
-            total += self.patch_probabilities(np.stack(batch)).sum(axis=0)
-            count += len(batch)
-        if count == 0:
+        patches = cut_patches(pieces, frames=self.settings.patch_frames)
+        rows = [self.patch_probabilities(np.stack(batch)) for batch in _batched(patches)]
+        if not rows:
             raise ValueError(f"fewer than {self.settings.n_fft} samples; give a longer song")
-        return total / count
+        return np.concatenate(rows)
 
 
 class MerModel:
@@ -89,8 +86,11 @@ class MerModel:
         Raises:
             AudioError: The file cannot be used.
         """
-        rate = self._network.settings.sample_rate
-        return summarise(self._network.song_probabilities(stream_audio(path, sample_rate=rate)))
+        settings = self._network.settings
+        rows = self._network.song_probabilities(
+            stream_audio(path, sample_rate=settings.sample_rate)
+        )
+        return summarise(rows, patch_seconds=settings.patch_seconds)
 
 
 def shipped_model_folder() -> Path:
