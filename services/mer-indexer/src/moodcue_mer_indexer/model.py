@@ -80,17 +80,30 @@ class MerModel:
             ) from error
         self._network = QuadrantNetwork(folder / WEIGHTS, settings=settings)
 
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second that `emotion_of` takes."""
+        return self._network.settings.sample_rate
+
     def song_emotion(self, path: Path) -> SongEmotion:
         """Return what the song in an audio file expresses.
 
         Raises:
             AudioError: The file cannot be used.
         """
-        settings = self._network.settings
-        rows = self._network.song_probabilities(
-            stream_audio(path, sample_rate=settings.sample_rate)
-        )
-        return summarise(rows, patch_seconds=settings.patch_seconds)
+        return self.emotion_of(stream_audio(path, sample_rate=self.sample_rate))
+
+    def emotion_of(self, blocks: Iterable[NDArray[np.float32]]) -> SongEmotion:
+        """Return what a song expresses, from the blocks of its samples.
+
+        Args:
+            blocks: Consecutive samples at `sample_rate`, mono, each of shape ``(samples,)``.
+
+        Raises:
+            ValueError: They are shorter than one window of the spectrogram.
+        """
+        rows = self._network.song_probabilities(blocks)
+        return summarise(rows, patch_seconds=self._network.settings.patch_seconds)
 
 
 def shipped_model_folder() -> Path:
