@@ -1,15 +1,31 @@
-"""The log-mel spectrogram that training, evaluation and indexing share."""
+"""The log spectrogram that training, evaluation and indexing share, in mel or equal bands.
+
+A band is a triangle over the bins of a Fourier transform, as in Slaney's Auditory Toolbox (1998):
+its corners are three neighbouring edges, its area is the same for all bands. The mel scale is
+Slaney's too: linear up to 1 kHz, logarithmic above. librosa has the same by default, and a test
+holds the two together; this one needs no numba and no float64, and is several times faster.
+"""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Literal
 
 import msgspec
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["MelSettings", "cut_patches", "log_mel", "stream_log_mel"]
+__all__ = ["MelSettings", "cut_patches", "filter_bank", "log_mel", "stream_log_mel"]
 
 # Power below -80 dB of full scale is silence to a listener, and to the model.
 _POWER_FLOOR = 1e-8
+
+# What the transform of so many frames holds fits into the cache of a core.
+_FRAMES_AT_ONCE = 128
+
+_HERTZ_PER_MEL = 200 / 3
+_LOGARITHMIC_FROM_HERTZ = 1000.0
+_LOG_STEP = np.log(6.4) / 27
 
 
 class MelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,10 +35,12 @@ class MelSettings(msgspec.Struct, frozen=True, kw_only=True):
         sample_rate: Samples per second.
         n_fft: Samples per analysis window.
         hop_length: Samples between two windows.
-        n_mels: Mel bands.
+        n_mels: Bands.
         fmin: Lower edge of the lowest band, in Hz.
         fmax: Upper edge of the highest band, in Hz.
         patch_frames: Spectrogram frames that the model takes at once.
+        scale: ``mel`` for bands that are equally wide to the ear, ``linear`` for bands that are
+            equally wide in Hz.
     """
 
     sample_rate: int
@@ -32,6 +50,7 @@ class MelSettings(msgspec.Struct, frozen=True, kw_only=True):
     fmin: float
     fmax: float
     patch_frames: int
+    scale: Literal["mel", "linear"] = "mel"
 
     @property
     def patch_samples(self) -> int:
@@ -45,7 +64,7 @@ class MelSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def log_mel(samples: NDArray[np.float32], *, settings: MelSettings) -> NDArray[np.float32]:
-    """Return the mel spectrogram of the power, in decibels relative to full scale.
+    """Return the power in the bands of `settings`, in decibels relative to full scale.
 
     Windows are not padded at the edges, so the spectrogram of a piece of a song is the same as
     that piece of the spectrogram of the song.
@@ -56,22 +75,72 @@ def log_mel(samples: NDArray[np.float32], *, settings: MelSettings) -> NDArray[n
 
     Returns:
         Shape ``(n_mels, frames)``, at least -80 dB.
-    """
-    import librosa  # noqa: PLC0415 - brings numba, seconds that `--help` need not wait for
 
-    power = librosa.feature.melspectrogram(
-        y=samples,
-        sr=settings.sample_rate,
-        n_fft=settings.n_fft,
-        hop_length=settings.hop_length,
-        n_mels=settings.n_mels,
-        fmin=settings.fmin,
-        fmax=settings.fmax,
-        center=False,
-        power=2.0,
+    Raises:
+        ValueError: There are fewer samples than one window.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(
+        np.asarray(samples, dtype=np.float32), settings.n_fft
+    )[:: settings.hop_length]
+    window = _window(settings.n_fft)
+    bank = filter_bank(settings)
+    decibels = np.empty((settings.n_mels, len(frames)), dtype=np.float32)
+    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+        spectrum = scipy.fft.rfft(frames[start : start + _FRAMES_AT_ONCE] * window, axis=1)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        decibels[:, start : start + _FRAMES_AT_ONCE] = bank @ power.T
+    np.maximum(decibels, _POWER_FLOOR, out=decibels)
+    np.log10(decibels, out=decibels)
+    decibels *= 10
+    return decibels
+
+
+@lru_cache(maxsize=8)
+def filter_bank(settings: MelSettings) -> NDArray[np.float32]:
+    """Return the share of each bin's power in each band, shape ``(n_mels, n_fft // 2 + 1)``.
+
+    The array is shared and read-only.
+    """
+    bins = np.arange(settings.n_fft // 2 + 1) * settings.sample_rate / settings.n_fft
+    edges = _band_edges(settings)
+    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+    areas = (edges[2:] - edges[:-2])[:, None] / 2
+    bank = (np.clip(np.minimum(rising, falling), 0, None) / areas).astype(np.float32)
+    bank.flags.writeable = False
+    return bank
+
+
+def _band_edges(settings: MelSettings) -> NDArray[np.float64]:
+    """Return the corners of the bands in Hz; band ``i`` has corners ``i`` to ``i + 2``."""
+    count = settings.n_mels + 2
+    if settings.scale == "linear":
+        return np.linspace(settings.fmin, settings.fmax, count)
+    return _mel_to_hertz(
+        np.linspace(_hertz_to_mel(settings.fmin), _hertz_to_mel(settings.fmax), count)
     )
-    decibels = librosa.power_to_db(power, ref=1.0, amin=_POWER_FLOOR, top_db=None)
-    return np.asarray(decibels, dtype=np.float32)
+
+
+def _hertz_to_mel(hertz: float) -> float:
+    if hertz < _LOGARITHMIC_FROM_HERTZ:
+        return hertz / _HERTZ_PER_MEL
+    above = np.log(hertz / _LOGARITHMIC_FROM_HERTZ) / _LOG_STEP
+    return float(_LOGARITHMIC_FROM_HERTZ / _HERTZ_PER_MEL + above)
+
+
+def _mel_to_hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = mels - _LOGARITHMIC_FROM_HERTZ / _HERTZ_PER_MEL
+    logarithmic = _LOGARITHMIC_FROM_HERTZ * np.exp(_LOG_STEP * above)
+    return np.where(above < 0, mels * _HERTZ_PER_MEL, logarithmic)
+
+
+@lru_cache(maxsize=8)
+def _window(size: int) -> NDArray[np.float32]:
+    """Return a periodic Hann window."""
+    turns = np.arange(size) / size
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * turns)).astype(np.float32)
+    window.flags.writeable = False
+    return window
 
 
 def stream_log_mel(

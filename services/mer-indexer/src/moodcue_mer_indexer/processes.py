@@ -15,8 +15,6 @@ __all__ = ["worker_pool"]
 _IMPORTED_ONCE = (
     "moodcue_mer_indexer.analysis",
     "moodcue_mer_indexer.composer.library",
-    # What a spectrogram calls; librosa loads its parts when they are used.
-    "librosa.feature",
 )
 
 
