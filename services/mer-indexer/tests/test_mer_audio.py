@@ -1,3 +1,4 @@
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_a_long_file_comes_in_blocks_of_bounded_size(tmp_path: Path) -> None:
     sizes = [block.size for block in stream_audio(path, sample_rate=RATE)]
 
     assert sum(sizes) == pytest.approx(60 * RATE, rel=0.01)
-    assert max(sizes) <= RATE
+    assert max(sizes) <= 2 * RATE
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".flac", ".m4a", ".aiff", ".ogg"])
@@ -137,3 +138,54 @@ def test_blocks_follow_each_other_without_a_seam(tmp_path: Path) -> None:
     assert len(blocks) > 2
     jumps = [abs(float(after[0] - before[-1])) for before, after in pairwise(blocks)]
     assert max(jumps) < 0.02
+
+
+def test_a_named_pipe_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "song.mp3"
+    os.mkfifo(pipe)
+
+    with pytest.raises(AudioError, match="named pipe") as refused:
+        decode_audio(pipe, sample_rate=RATE)
+    assert refused.value.kind == "unreadable"
+
+
+def test_a_link_to_nothing_is_named_as_such(tmp_path: Path) -> None:
+    link = tmp_path / "song.mp3"
+    link.symlink_to(tmp_path / "gone.mp3")
+
+    with pytest.raises(AudioError, match=r"links to .*gone\.mp3"):
+        decode_audio(link, sample_rate=RATE)
+
+
+def test_a_song_protected_by_its_shop_is_named_as_such(tmp_path: Path) -> None:
+    song = write_audio(tmp_path / "song.m4a", sound=tone(seconds=3))
+    song.write_bytes(song.read_bytes().replace(b"mp4a", b"drms", 1))
+
+    with pytest.raises(AudioError, match="Apple FairPlay") as refused:
+        decode_audio(song, sample_rate=RATE)
+    assert refused.value.kind == "protected"
+
+
+def test_a_play_list_that_calls_itself_a_song_opens_nothing_else(tmp_path: Path) -> None:
+    song = write_audio(tmp_path / "real.mp3", sound=tone(seconds=3))
+    (tmp_path / "list.mp3").write_text(f"ffconcat version 1.0\nfile {song.name}\n")
+
+    with pytest.raises(AudioError, match="list") as refused:
+        decode_audio(tmp_path / "list.mp3", sample_rate=RATE)
+    assert refused.value.kind == "not-audio"
+
+
+def test_a_name_that_looks_like_an_address_is_a_file(tmp_path: Path) -> None:
+    song = write_audio(tmp_path / "10:30.flac", sound=tone(seconds=2))
+
+    assert decode_audio(song, sample_rate=RATE).size == pytest.approx(2 * RATE, rel=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".opus", ".wav"])
+def test_formats_that_state_no_duration_are_truncated_too(tmp_path: Path, suffix: str) -> None:
+    song = write_audio(tmp_path / f"song{suffix}", sound=tone(seconds=8))
+    song.write_bytes(song.read_bytes()[: int(song.stat().st_size * 0.6)])
+
+    with pytest.raises(AudioError) as refused:
+        decode_audio(song, sample_rate=RATE)
+    assert refused.value.kind == "truncated"

@@ -1,24 +1,94 @@
 """Decode any common audio file to mono float32 samples, a block at a time."""
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from moodcue.errors import MoodcueError
+from moodcue_mer_indexer.containers import (
+    PROTECTED_SAMPLE_ENTRIES,
+    cut_off,
+    protection,
+    states_duration,
+)
 
-__all__ = ["AUDIO_SUFFIXES", "AudioError", "decode_audio", "stream_audio"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "AudioError",
+    "FailureKind",
+    "check_readable",
+    "decode_audio",
+    "stream_audio",
+]
 
 AUDIO_SUFFIXES = frozenset(
-    (".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma")
+    (
+        ".aac",
+        ".aif",
+        ".aiff",
+        ".flac",
+        ".m4a",
+        ".m4p",
+        ".mp3",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".wav",
+        ".wma",
+    )
 )
+
+FailureKind = Literal[
+    "bad-name",
+    "damaged",
+    "deadly",
+    "empty",
+    "not-audio",
+    "protected",
+    "stuck",
+    "too-short",
+    "truncated",
+    "unexpected",
+    "unreadable",
+    "unsupported",
+]
+"""Why a file cannot be used, in one word that stays the same from release to release."""
 
 # A file that yields less than this share of the duration its header states was cut off.
 # Encoder delay and padding cost a fraction of a second, never a tenth of a piece.
 _MINIMUM_SHARE_DECODED = 0.9
 _MINIMUM_SECONDS = 0.5
+
+# Two seconds of CD sound: the calls per block cost little then, and so does the memory.
+_BLOCK_SAMPLES = 88_200
+
+# A song is a file of one of these; FFmpeg also reads play lists, pictures and addresses, and a
+# file that calls itself a song must not make it open others.
+_DEMUXERS = "aac,aiff,asf,flac,mov,mp3,ogg,w64,wav"
+_ESTIMATES_DURATION = "aac"
+
+# Full scale and value of silence, by FFmpeg's names of formats without the "p" of planar ones.
+_SAMPLE_FORMATS = {
+    "u8": (128.0, 128.0),
+    "s16": (32768.0, 0.0),
+    "s32": (2147483648.0, 0.0),
+    "flt": (1.0, 0.0),
+    "dbl": (1.0, 0.0),
+}
+
+_HALF = 0.5
+_SIDE = 0.5**0.5 / 2
+# The mean of left and right of the stereo downmix of ITU-R BS.775-3, table 2: a song is as loud
+# from its surround mix as from the stereo one. The channel of low effects is left out, as there.
+_DOWNMIX = {"FL": _HALF, "FR": _HALF, "FC": 2 * _SIDE, "LFE": 0.0} | dict.fromkeys(
+    ("BL", "BR", "SL", "SR", "BC"), _SIDE
+)
 
 
 class AudioError(MoodcueError):
@@ -26,23 +96,28 @@ class AudioError(MoodcueError):
 
     Attributes:
         path: The file.
-        reason: What is wrong with it.
+        kind: What is wrong with it, in one word.
+        reason: What is wrong with it, with the value that says so.
         remedy: What a person can do about it.
     """
 
-    def __init__(self, path: Path, *, reason: str, remedy: str) -> None:
+    def __init__(self, path: Path, *, kind: FailureKind, reason: str, remedy: str) -> None:
         super().__init__(f"{path}: {reason}; {remedy}")
         self.path = path
+        self.kind: FailureKind = kind
         self.reason = reason
         self.remedy = remedy
 
 
 def stream_audio(path: Path, *, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the samples of an audio file in order, resampled and averaged to mono.
+    """Yield the samples of an audio file in order, mixed down to mono and resampled.
 
-    Memory is bounded by one packet and half a second, whatever the length of the file. A file
-    that was cut off is noticed where its header states a duration; WAV as FFmpeg reads it, Ogg
-    and Opus state none, and give what is there, as in a player.
+    Memory is bounded by one packet and `_BLOCK_SAMPLES` per channel, whatever the length of the
+    file. The rate and the channels may change on the way.
+
+    A file that was cut off is noticed where it states a duration or a size, and in Ogg where a
+    page is incomplete. MP3 without a Xing header and raw AAC state neither, and give what is
+    there, as in a player.
 
     Args:
         path: The file; its content decides the format, not its suffix.
@@ -52,26 +127,23 @@ def stream_audio(path: Path, *, sample_rate: int) -> Iterator[NDArray[np.float32
         Non-empty blocks of shape ``(samples,)``, full scale -1 to 1.
 
     Raises:
-        AudioError: The file is empty, holds no audio, or ends before its stated duration.
+        AudioError: The file is empty, holds no audio, is protected, or ends before its stated
+            end; see `FailureKind`.
     """
-    if not path.is_file():
-        raise AudioError(path, reason="no such file", remedy="check the path")
-    if path.stat().st_size == 0:
-        raise AudioError(path, reason="the file is empty", remedy="copy it again")
+    check_readable(path)
     decoded = 0
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            stated_seconds = (container.duration or 0) / av.time_base
-            for block in _mono_blocks(container, path=path, sample_rate=sample_rate):
+        with _opened(path) as container:
+            stated_seconds = _stated_seconds(container, path=path)
+            for block in _resampled(container, path=path, sample_rate=sample_rate):
                 decoded += block.size
                 yield block
-    except (av.FFmpegError, ValueError) as error:
-        raise AudioError(
-            path,
-            reason=f"cannot be decoded as audio ({error})",
-            remedy="play it to see whether it is damaged, or remove it from the folder",
-        ) from error
-    _check_length(path, seconds=decoded / sample_rate, stated_seconds=stated_seconds)
+        evidence = cut_off(path)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise _explained(path, error, seconds=decoded / sample_rate) from error
+    _check_length(
+        path, seconds=decoded / sample_rate, stated_seconds=stated_seconds, evidence=evidence
+    )
 
 
 def decode_audio(path: Path, *, sample_rate: int) -> NDArray[np.float32]:
@@ -83,48 +155,236 @@ def decode_audio(path: Path, *, sample_rate: int) -> NDArray[np.float32]:
     return np.concatenate(list(stream_audio(path, sample_rate=sample_rate)))
 
 
-def _mono_blocks(
-    container: av.container.InputContainer, *, path: Path, sample_rate: int
-) -> Iterator[NDArray[np.float32]]:
-    if not container.streams.audio:
-        raise AudioError(
-            path, reason="holds no audio", remedy="remove it from the folder or convert it"
-        )
-    # The channels are averaged here: libswresample would scale stereo by 0.707 and not by 0.5,
-    # and the same music would be 3 dB louder from a stereo file than from a mono file.
-    # Blocks of half a second cost a third of the time that the codec's blocks of 20 ms do.
-    resampler = av.AudioResampler(format="fltp", rate=sample_rate, frame_size=sample_rate // 2)
-    for packet in container.demux(container.streams.audio[0]):
-        for frame in _decoded(packet):
-            for resampled in resampler.resample(frame):
-                yield _mono(resampled)
-    for resampled in resampler.resample(None):
-        yield _mono(resampled)
+def check_readable(path: Path) -> None:
+    """Refuse what is no file with content, without opening what could block.
 
-
-def _decoded(packet: "av.Packet[av.AudioStream]") -> list[av.AudioFrame]:
+    Raises:
+        AudioError: It is missing, empty, no regular file, or cannot be read.
+    """
     try:
-        return packet.decode()
-    except av.InvalidDataError:
-        # Players skip a damaged packet too; the check of the length decides in the end.
-        return []
-
-
-def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
-    channels = np.asarray(frame.to_ndarray(), dtype=np.float32)
-    return np.asarray(channels.mean(axis=0), dtype=np.float32)
-
-
-def _check_length(path: Path, *, seconds: float, stated_seconds: float) -> None:
-    if seconds < _MINIMUM_SECONDS:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise AudioError(
+                path,
+                kind="unreadable",
+                reason=f"is a {_file_type(mode)} and no file",
+                remedy="remove it from the folder",
+            )
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError as error:
+        link = path.is_symlink()
         raise AudioError(
             path,
-            reason=f"only {seconds:.2f} s of sound could be decoded",
-            remedy="copy the file again or remove it from the folder",
+            kind="unreadable",
+            reason=f"links to {str(path.readlink())!r}, which is not there"
+            if link
+            else "no such file",
+            remedy="remove the link or bring its target back" if link else "check the path",
+        ) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if empty:
+        raise AudioError(
+            path, kind="empty", reason="the file is empty (0 bytes)", remedy="copy it again"
+        )
+
+
+def _file_type(mode: int) -> str:
+    for name, is_it in (
+        ("folder", stat.S_ISDIR),
+        ("named pipe", stat.S_ISFIFO),
+        ("socket", stat.S_ISSOCK),
+    ):
+        if is_it(mode):
+            return name
+    return "device"
+
+
+def _opened(path: Path) -> av.container.InputContainer:
+    # Without "file:" a name such as "10:30.mp3" would be taken for an address.
+    return av.open(
+        f"file:{path}",
+        metadata_errors="replace",
+        options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+    )
+
+
+def _stated_seconds(container: av.container.InputContainer, *, path: Path) -> float:
+    """Return the duration that the file states, 0 where it states none."""
+    name = container.format.name
+    if name == _ESTIMATES_DURATION or (name == "mp3" and not states_duration(path)):
+        return 0.0
+    return (container.duration or 0) / av.time_base
+
+
+def _resampled(
+    container: av.container.InputContainer, *, path: Path, sample_rate: int
+) -> Iterator[NDArray[np.float32]]:
+    stream = _stream(container, path=path)
+    rate = 0
+    resampler: soxr.ResampleStream | None = None
+    for block, block_rate in _mono_blocks(_frames(container, stream)):
+        if resampler is None or block_rate != rate:
+            yield from _rest(resampler)
+            rate = block_rate
+            resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
+        resampled = resampler.resample_chunk(block)
+        if resampled.size:
+            yield resampled
+    yield from _rest(resampler)
+
+
+def _rest(resampler: soxr.ResampleStream | None) -> Iterator[NDArray[np.float32]]:
+    """Yield what a resampler still holds."""
+    if resampler is not None:
+        rest = resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+        if rest.size:
+            yield rest
+
+
+def _stream(container: av.container.InputContainer, *, path: Path) -> "av.AudioStream":
+    if not container.streams.audio:
+        raise AudioError(
+            path,
+            kind="not-audio",
+            reason=f"holds no audio ({container.format.long_name})",
+            remedy="remove it from the folder or convert it",
+        )
+    stream = container.streams.audio[0]
+    codec = stream.codec_context
+    protected_by = protection(path)
+    if codec is not None:
+        protected_by = PROTECTED_SAMPLE_ENTRIES.get(codec.codec_tag, protected_by)
+    if protected_by is not None:
+        raise AudioError(
+            path,
+            kind="protected",
+            reason=f"is protected by {protected_by}",
+            remedy="get a copy without protection from where it was bought",
+        )
+    if codec is None:
+        raise AudioError(
+            path,
+            kind="unsupported",
+            reason=f"holds audio of an unknown kind ({container.format.long_name})",
+            remedy="convert it, for instance to FLAC",
+        )
+    return stream
+
+
+def _frames(
+    container: av.container.InputContainer, stream: "av.AudioStream"
+) -> Iterator[av.AudioFrame]:
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.InvalidDataError:
+            # Players skip a damaged packet too; the check of the length decides in the end.
+            continue
+
+
+def _mono_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """Gather frames, mix them down, and yield blocks with their rate.
+
+    A codec's frames last 3 to 100 ms. One call of each step per frame would cost as much as
+    the decoding itself.
+    """
+    shape: tuple[str, int, tuple[str, ...]] | None = None
+    gathered = np.empty((0, 0), dtype=np.float32)
+    filled = 0
+    for frame in frames:
+        found = (frame.format.name, frame.sample_rate, _channels(frame))
+        if shape != found or filled + frame.samples > gathered.shape[1]:
+            if shape is not None and filled:
+                yield _mono(gathered[:, :filled], shape), shape[1]
+            shape, filled = found, 0
+            size = max(_BLOCK_SAMPLES, frame.samples)
+            if gathered.shape[0] != len(found[2]) or gathered.shape[1] < size:
+                gathered = np.empty((len(found[2]), size), dtype=np.float32)
+        _copy(frame, gathered[:, filled : filled + frame.samples])
+        filled += frame.samples
+    if shape is not None and filled:
+        yield _mono(gathered[:, :filled], shape), shape[1]
+
+
+def _channels(frame: av.AudioFrame) -> tuple[str, ...]:
+    return tuple(channel.name for channel in frame.layout.channels)
+
+
+def _copy(frame: av.AudioFrame, target: NDArray[np.float32]) -> None:
+    """Copy a frame's samples as they are into an array ``(channels, samples)``."""
+    samples = frame.to_ndarray()
+    target[:] = samples if frame.format.is_planar else samples.reshape(-1, len(target)).T
+
+
+def _mono(
+    gathered: NDArray[np.float32], shape: tuple[str, int, tuple[str, ...]]
+) -> NDArray[np.float32]:
+    """Return the mix of channels as they were copied, full scale -1 to 1."""
+    sample_format, _, channels = shape
+    name = sample_format.removesuffix("p")
+    if name not in _SAMPLE_FORMATS:
+        raise ValueError(f"samples of the format {sample_format!r} are not known")
+    full_scale, silence = _SAMPLE_FORMATS[name]
+    if len(channels) == 1:
+        mix = np.ones(1)
+    elif set(channels) <= _DOWNMIX.keys():
+        mix = np.array([_DOWNMIX[channel] for channel in channels])
+    else:
+        mix = np.full(len(channels), 1 / len(channels))
+    weights = (mix / full_scale).astype(np.float32)
+    return np.asarray(weights @ gathered - np.float32(silence * weights.sum()))
+
+
+def _explained(path: Path, error: Exception, *, seconds: float) -> AudioError:
+    if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
+        return _unreadable(path, error)
+    if seconds > 0:
+        return AudioError(
+            path,
+            kind="damaged",
+            reason=f"cannot be decoded beyond {seconds:.1f} s ({error})",
+            remedy="copy the file again from its source",
+        )
+    return AudioError(
+        path,
+        kind="not-audio",
+        reason=f"cannot be decoded as audio ({error})",
+        remedy="play it to see whether it is damaged, or remove it from the folder",
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> AudioError:
+    return AudioError(
+        path,
+        kind="unreadable",
+        reason=f"cannot be read ({error.strerror or error})",
+        remedy="check its permissions and the disk",
+    )
+
+
+def _check_length(
+    path: Path, *, seconds: float, stated_seconds: float, evidence: str | None
+) -> None:
+    if evidence is not None:
+        raise AudioError(
+            path,
+            kind="truncated",
+            reason=f"truncated: {evidence}",
+            remedy="copy the file again from its source",
         )
     if seconds < _MINIMUM_SHARE_DECODED * stated_seconds:
         raise AudioError(
             path,
+            kind="truncated",
             reason=f"truncated: {seconds:.1f} s of the stated {stated_seconds:.1f} s are there",
             remedy="copy the file again from its source",
+        )
+    if seconds < _MINIMUM_SECONDS:
+        raise AudioError(
+            path,
+            kind="too-short",
+            reason=f"only {seconds:.2f} s of sound could be decoded",
+            remedy="copy the file again or remove it from the folder",
         )
