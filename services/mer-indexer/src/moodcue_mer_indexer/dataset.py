@@ -1,71 +1,89 @@
-"""The layout of the 4Q data: a folder with `labels.csv` and one audio file per row."""
+"""Labelled music in any of the layouts that are known here.
 
-import csv
-from dataclasses import dataclass
+=====================  =========================================================================
+layout                 what it is known by
+=====================  =========================================================================
+4Q                     ``labels.csv`` with the columns file, quadrant, artist
+DEAM                   ``annotations/`` and ``MEMD_audio/``, as its archives unpack
+a table of one's own   one CSV file with ``path`` and ``quadrant``, or ``valence`` and ``arousal``
+folders of one's own   folders called Q1 to Q4, or happy, angry, sad, calm and the like
+=====================  =========================================================================
+"""
+
 from pathlib import Path
 
-from moodcue.errors import MoodcueError
 from moodcue.taxonomy import QUADRANTS
+from moodcue_mer_indexer.deam import is_deam, load_deam
+from moodcue_mer_indexer.labels import DatasetError, LabelledSong, certain
+from moodcue_mer_indexer.own_music import (
+    find_table,
+    has_quadrant_folders,
+    load_quadrant_folders,
+    load_table,
+)
+from moodcue_mer_indexer.tables import columns_of, read_table
 
-__all__ = ["DatasetError", "LabelledSong", "load_labels"]
+__all__ = ["DatasetError", "LabelledSong", "load_dataset", "load_labels"]
 
-_COLUMNS = {"file", "quadrant", "artist"}
-
-
-class DatasetError(MoodcueError):
-    """A folder that does not have the layout of the 4Q data."""
+_TABLE = "labels.csv"
+_COLUMNS = ("artist", "file", "quadrant")
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelledSong:
-    """One row of `labels.csv`.
+def load_dataset(folder: Path) -> list[LabelledSong]:
+    """Return the songs of a folder, in the layout that its content shows.
 
-    Attributes:
-        file: Path of the audio relative to the dataset's folder, with forward slashes.
-        path: The audio itself.
-        quadrant: Index into `moodcue.taxonomy.QUADRANTS`.
-        artist: Artist, by whom songs are kept on one side of a split.
+    Args:
+        folder: Of labelled music.
+
+    Raises:
+        DatasetError: No layout is known by what is there, or the layout is not complete.
     """
-
-    file: str
-    path: Path
-    quadrant: int
-    artist: str
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is no folder; give the one that holds the labelled music")
+    if (folder / _TABLE).is_file() and "path" not in columns_of(folder / _TABLE):
+        return load_labels(folder)
+    if is_deam(folder):
+        return load_deam(folder)
+    table = find_table(folder)
+    if table is not None:
+        return load_table(table)
+    if has_quadrant_folders(folder):
+        return load_quadrant_folders(folder)
+    raise DatasetError(
+        f"{folder} has no layout that is known here; looked for labels.csv with the columns "
+        f"{', '.join(_COLUMNS)} (4Q), for annotations/ and MEMD_audio/ (DEAM), for one CSV file "
+        "with the columns path and quadrant, or path, valence and arousal, and for folders called "
+        f"{', '.join(QUADRANTS)} or happy, angry, sad, calm; arrange the music in one of these"
+    )
 
 
 def load_labels(folder: Path) -> list[LabelledSong]:
-    """Return the rows of `labels.csv` in order.
+    """Return the rows of the `labels.csv` of 4Q in order.
 
     Raises:
         DatasetError: The file or a column is missing, a label is unknown, or there is no row.
     """
-    table = folder / "labels.csv"
+    table = folder / _TABLE
     if not table.is_file():
         raise DatasetError(
             f"{table} is missing; give the folder that holds labels.csv with the columns "
-            f"{', '.join(sorted(_COLUMNS))}"
+            f"{', '.join(_COLUMNS)}"
         )
-    with table.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = _COLUMNS - set(reader.fieldnames or ())
-        if missing:
-            raise DatasetError(f"{table} lacks the columns {', '.join(sorted(missing))}; add them")
-        songs = [_song(row, folder=folder, table=table) for row in reader]
-    if not songs:
-        raise DatasetError(f"{table} has no rows; add one per audio file")
-    return songs
+    return [_song(row, folder=folder, table=table) for row in read_table(table, columns=_COLUMNS)]
 
 
 def _song(row: dict[str, str], *, folder: Path, table: Path) -> LabelledSong:
-    quadrant = row["quadrant"]
-    if quadrant not in QUADRANTS:
+    name = row["quadrant"]
+    if name not in QUADRANTS:
         raise DatasetError(
-            f"{table}: quadrant {quadrant!r} of {row['file']!r} is unknown; "
+            f"{table}: quadrant {name!r} of {row['file']!r} is unknown; "
             f"use one of {', '.join(QUADRANTS)}"
         )
+    quadrant = QUADRANTS.index(name)
     return LabelledSong(
         file=row["file"],
         path=folder / row["file"],
-        quadrant=QUADRANTS.index(quadrant),
+        quadrant=quadrant,
         artist=row["artist"],
+        targets=certain(quadrant),
     )
