@@ -95,7 +95,7 @@ def test_a_build_publishes_what_the_reader_can_use(music: Path, tmp_path: Path) 
         ("Bee", "Insects"),
         ("ночь 夜", "Unknown artist"),
     ]
-    assert songs[0].quadrants == (0.7, 0.1, 0.1, 0.1)
+    assert songs[0].quadrants == pytest.approx((0.7, 0.1, 0.1, 0.1))
     vectors = faiss.read_index(str(generation_folder(index, manifest) / VECTORS))
     scores, ids = vectors.search(np.array([songs[0].emotions], dtype=np.float32), 1)
     assert ids[0, 0] in {song.id for song in songs}

@@ -68,8 +68,9 @@ def test_the_trajectory_of_ten_hours_is_no_longer_than_that_of_an_hour() -> None
 
     assert 200 <= len(emotion.trajectory) <= 240
     assert emotion.trajectory[1].seconds % 8 == 0
+    halves = rows[:, 0] + rows[:, 3] - rows[:, 1] - rows[:, 2]
     assert np.mean([moment.valence for moment in emotion.trajectory]) == pytest.approx(
-        emotion.valence, abs=0.01
+        halves.mean(), abs=0.01
     )
 
 
@@ -78,4 +79,13 @@ def test_uncertainty_grows_from_a_clear_song_to_one_that_could_be_anything() -> 
     torn = summarise([(1.0, 0, 0, 0), (0, 0, 1.0, 0)], patch_seconds=8).uncertainty
     open_ = summarise([(0.25, 0.25, 0.25, 0.25)], patch_seconds=8).uncertainty
 
-    assert (clear, torn, open_) == pytest.approx((0, 0.5, 1))
+    assert (clear, torn, open_) == pytest.approx((0, 0.5, 1), abs=0.01)
+
+
+def test_a_patch_that_the_model_is_sure_of_counts_more_than_a_doubtful_one() -> None:
+    sure, doubtful = (0.97, 0.01, 0.01, 0.01), (0.15, 0.25, 0.35, 0.25)
+
+    emotion = summarise([sure, doubtful], patch_seconds=3)
+
+    assert emotion.quadrants[0] > (sure[0] + doubtful[0]) / 2
+    assert sum(emotion.quadrants) == pytest.approx(1)

@@ -1,4 +1,3 @@
-import json
 import warnings
 from pathlib import Path
 
@@ -10,23 +9,23 @@ from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
 
-from moodcue.model_folder import WEIGHTS, load_manifest  # noqa: E402 - torch is looked for first
-from moodcue.taxonomy import QUADRANTS  # noqa: E402
+from torch import nn  # noqa: E402 - torch is looked for first
+
 from moodcue_mer_indexer.dataset import load_labels  # noqa: E402
-from moodcue_mer_indexer.evaluate import (  # noqa: E402
-    evaluate_held_out_folds,
-    evaluate_model,
+from moodcue_mer_indexer.model import QuadrantNetwork  # noqa: E402
+from moodcue_mer_indexer.training.architectures import (  # noqa: E402
+    ARCHITECTURES,
+    Architecture,
+    build_network,
+    parameters_of,
 )
-from moodcue_mer_indexer.mel import MelSettings  # noqa: E402
-from moodcue_mer_indexer.model import MerModel, QuadrantNetwork  # noqa: E402
 from moodcue_mer_indexer.training.augment import Augmentation, augment, crop, mix  # noqa: E402
 from moodcue_mer_indexer.training.cache import load_spectrograms  # noqa: E402
+from moodcue_mer_indexer.training.compare import COMPARED_MEL, compare  # noqa: E402
 from moodcue_mer_indexer.training.export import export_onnx  # noqa: E402
 from moodcue_mer_indexer.training.fit import FitSettings, fit  # noqa: E402
 from moodcue_mer_indexer.training.folds import assign_folds  # noqa: E402
 from moodcue_mer_indexer.training.network import MerNetwork  # noqa: E402
-from moodcue_mer_indexer.training.package import ExportError, export_run  # noqa: E402
-from moodcue_mer_indexer.training.run import MEL_SETTINGS, TrainingError, train  # noqa: E402
 
 CPU = torch.device("cpu")
 TINY = FitSettings(epochs=2, batch_size=8, patch_frames=64, seed=3)
@@ -40,15 +39,15 @@ def spectrograms(count: int = 12, *, frames: int = 80) -> list[NDArray[np.float1
     ]
 
 
-def quadrants(count: int = 12) -> NDArray[np.int64]:
-    return np.arange(count) % 4
+def targets(count: int = 12) -> NDArray[np.float32]:
+    return np.eye(4, dtype=np.float32)[np.arange(count) % 4]
 
 
-def weights(network: MerNetwork) -> list[NDArray[np.float32]]:
+def weights(network: nn.Module) -> list[NDArray[np.float32]]:
     return [value.numpy() for value in network.state_dict().values()]
 
 
-def train_network(checkpoint: Path, *, epochs: int, stop_after: int | None = None) -> MerNetwork:
+def train_network(checkpoint: Path, *, epochs: int, stop_after: int | None = None) -> nn.Module:
     class Interruption(Exception):  # noqa: N818 - stands for Ctrl-C
         pass
 
@@ -59,7 +58,7 @@ def train_network(checkpoint: Path, *, epochs: int, stop_after: int | None = Non
     settings = msgspec.structs.replace(TINY, epochs=epochs)
     arguments = {"settings": settings, "checkpoint": checkpoint, "device": CPU, "report": report}
     try:
-        return fit(spectrograms(), quadrants=quadrants(), **arguments)
+        return fit(spectrograms(), targets=targets(), **arguments)
     except Interruption:
         return train_network(checkpoint, epochs=epochs)
 
@@ -78,7 +77,7 @@ def test_training_learns_what_separates_the_quadrants(tmp_path: Path) -> None:
     losses: list[float] = []
     fit(
         spectrograms(),
-        quadrants=quadrants(),
+        targets=targets(),
         settings=msgspec.structs.replace(
             TINY, epochs=12, augmentation=Augmentation(gain_db=0, mixup_alpha=0)
         ),
@@ -90,18 +89,70 @@ def test_training_learns_what_separates_the_quadrants(tmp_path: Path) -> None:
     assert losses[-1] < 0.75 * losses[0]
 
 
-def test_the_network_is_small() -> None:
-    network = MerNetwork(n_mels=MEL_SETTINGS.n_mels)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("frames", [64, 256])
+def test_every_architecture_is_small_and_answers_for_any_length(
+    architecture: Architecture, frames: int
+) -> None:
+    network = build_network(architecture, n_mels=64, dropout=0.4).eval()
 
-    assert sum(parameter.numel() for parameter in network.parameters()) <= 1_500_000
+    with torch.no_grad():
+        answers = network(torch.zeros(3, 64, frames))
+
+    assert answers.shape == (3, 4)
+    assert answers.isfinite().all()
+    assert parameters_of(network) <= 3_000_000
+
+
+def test_every_architecture_learns_what_separates_the_quadrants(tmp_path: Path) -> None:
+    for architecture in ARCHITECTURES:
+        losses: list[float] = []
+        fit(
+            spectrograms(),
+            targets=targets(),
+            settings=msgspec.structs.replace(
+                TINY,
+                architecture=architecture,
+                epochs=15,
+                batch_size=6,
+                augmentation=Augmentation(gain_db=0, mixup_alpha=0),
+            ),
+            checkpoint=tmp_path / f"{architecture}.pt",
+            device=CPU,
+            report=lambda _, loss, into=losses: into.append(loss),  # type: ignore[misc]
+        )
+        assert losses[-1] < 0.85 * losses[0], architecture
+
+
+def test_a_comparison_has_a_record_of_every_network_and_is_not_made_twice(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", songs=8, seconds=9)
+    settings = FitSettings(epochs=1, batch_size=4, patch_frames=256)
+
+    def made() -> list[dict[str, object]]:
+        records = compare(
+            data, out=tmp_path / "o", cache=tmp_path / "c", folds=2, settings=settings, jobs=1
+        )
+        return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+
+    first = made()
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "o").rglob("*.json")}
+
+    assert [record["architecture"] for record in first] == [
+        "most frequent quadrant",
+        *ARCHITECTURES,
+        *ARCHITECTURES,
+    ]
+    assert made() == first
+    assert {path: path.stat().st_mtime_ns for path in files} == files
 
 
 def test_onnx_gives_what_torch_gives_for_any_number_of_patches(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = MerNetwork(n_mels=64).eval()
     path = tmp_path / "model.onnx"
-    export_onnx(network, path=path, n_mels=64, patch_frames=256)
-    served = QuadrantNetwork(path, settings=MEL_SETTINGS)
+    probabilities = torch.nn.Sequential(network, torch.nn.Softmax(dim=1))
+    export_onnx(probabilities, path=path, mel=COMPARED_MEL, output="quadrants")
+    served = QuadrantNetwork(path, settings=COMPARED_MEL)
 
     for count in (1, 2, 7):
         noise = np.random.default_rng(count).normal(-30, 15, (count, 64, 256))
@@ -163,7 +214,7 @@ def test_mixup_keeps_the_sum_of_the_targets() -> None:
 
 def test_spectrograms_are_computed_once(tmp_path: Path) -> None:
     songs = load_labels(make_dataset(tmp_path / "data", songs=4))
-    arguments = {"settings": MEL_SETTINGS, "cache": tmp_path / "cache", "workers": 1}
+    arguments = {"settings": COMPARED_MEL, "cache": tmp_path / "cache", "workers": 1}
 
     first = load_spectrograms(songs, **arguments)  # type: ignore[arg-type]
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
@@ -175,58 +226,9 @@ def test_spectrograms_are_computed_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first[3], second[3])
 
 
-@pytest.mark.timeout(400)
-def test_a_run_trains_resumes_exports_and_measures_only_what_it_has_not_seen(
-    tmp_path: Path,
-) -> None:
-    data = make_dataset(tmp_path / "data", songs=8)
-    run = tmp_path / "run"
-    arguments = {
-        "out": run,
-        "cache": tmp_path / "cache",
-        "folds": 2,
-        "fit_settings": FitSettings(epochs=1, batch_size=4, patch_frames=256),
-        "device": "cpu",
-        "jobs": 1,
-    }
-    metrics = train(data, **arguments)  # type: ignore[arg-type]
-    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.onnx")}
-
-    assert metrics["n"] == 8
-    assert train(data, **arguments) == metrics  # type: ignore[arg-type]
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    with pytest.raises(TrainingError, match="other settings"):
-        train(data, **(arguments | {"folds": 3}))  # type: ignore[arg-type]
-
-    exported = export_run(run, out=tmp_path / "model")
-    manifest = load_manifest(tmp_path / "model", labels=QUADRANTS)
-    assert manifest == exported
-    assert manifest.metrics["macro_f1"] == metrics["macro_f1"]
-    assert msgspec.convert(manifest.input, MelSettings) == MEL_SETTINGS
-    assert f"{metrics['macro_f1']:.3f}" in (tmp_path / "model" / "MODEL_CARD.md").read_text()
-    MerModel(tmp_path / "model")
-
-    seen = evaluate_model(data, model_folder=tmp_path / "model", workers=1)
-    assert (seen["protocol"], seen["seen_in_training"]) == ("training songs", 8)
-    held_out = evaluate_held_out_folds(data, run=run, workers=1)
-    assert held_out["n"] == 8
-    assert held_out["macro_f1"] == pytest.approx(metrics["macro_f1"])
-    folds = json.loads((run / "folds.json").read_text())
-    for fold in (0, 1):
-        unseen = evaluate_model(data, model_folder=run / f"fold-0{fold}", workers=1)
-        assert unseen["protocol"] == "mixed"
-        assert unseen["held_out"]["n"] == list(folds.values()).count(fold)
-    (tmp_path / "model" / WEIGHTS).unlink()
-
-
-def test_an_unfinished_run_is_not_exported(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="no finished run"):
-        export_run(tmp_path, out=tmp_path / "model")
-
-
 def test_export_is_quiet(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         export_onnx(
-            MerNetwork(n_mels=64).eval(), path=tmp_path / "m.onnx", n_mels=64, patch_frames=64
+            MerNetwork(n_mels=64), path=tmp_path / "m.onnx", mel=COMPARED_MEL, output="quadrants"
         )

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(commands)
     _add_compose(commands)
     _add_train(commands)
+    _add_compare(commands)
     _add_export(commands)
     run = commands.add_parser("run", help="the service: compose if need be, build, publish, end")
     run.set_defaults(command="run")
@@ -85,15 +86,35 @@ def _add_compose(commands: Any) -> None:
 
 def _add_train(commands: Any) -> None:
     train = commands.add_parser("train", help="train the model (needs the extra 'train')")
-    train.add_argument("data", type=Path, metavar="DATA", help="folder in the layout of 4Q")
+    train.add_argument("data", type=Path, metavar="DATA", help="folder of labelled music")
     train.add_argument("--out", type=Path, required=True, help="folder of the run; resumes there")
-    train.add_argument("--cache", type=Path, help="folder of spectrograms (default: OUT/mels)")
+    train.add_argument(
+        "--taggers", type=Path, help="folder of the backbone's weights (default: package musicnn)"
+    )
+    train.add_argument(
+        "--cache", type=Path, help="folder of spectrograms and figures (default: OUT/cache)"
+    )
     train.add_argument("--folds", type=int, default=10)
-    train.add_argument("--epochs", type=int, default=30)
+    train.add_argument("--epochs", type=int, default=25)
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--jobs", type=int, default=1, help="networks trained at the same time")
-    train.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    train.add_argument("--jobs", type=int, default=1, help="processes that listen")
     train.set_defaults(command="train")
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare", help="train architectures from random weights on equal terms (extra 'train')"
+    )
+    compare.add_argument("data", type=Path, metavar="DATA", help="folder of labelled music")
+    compare.add_argument(
+        "--out", type=Path, required=True, help="folder of the runs; resumes there"
+    )
+    compare.add_argument("--cache", type=Path, help="folder of spectrograms (default: OUT/cache)")
+    compare.add_argument("--folds", type=int, default=5)
+    compare.add_argument("--epochs", type=int, default=30)
+    compare.add_argument("--seed", type=int, default=0)
+    compare.add_argument("--jobs", type=int, default=1, help="processes that listen")
+    compare.set_defaults(command="compare")
 
 
 def _add_export(commands: Any) -> None:

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -117,26 +118,49 @@ def _compose(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace) -> int:
+@contextmanager
+def _training_extra() -> Iterator[None]:
+    """Say which extra is missing instead of which module."""
     try:
-        from moodcue_mer_indexer.training.fit import FitSettings  # noqa: PLC0415 - torch
-        from moodcue_mer_indexer.training.run import train  # noqa: PLC0415 - torch
+        yield
     except ModuleNotFoundError as error:
         raise MoodcueError(
             f"training needs {error.name}; install it: pip install 'moodcue-mer-indexer[train]'"
         ) from error
 
+
+def _train(options: argparse.Namespace) -> int:
+    with _training_extra():
+        from moodcue_mer_indexer.training.backbone import find_taggers  # noqa: PLC0415 - torch
+        from moodcue_mer_indexer.training.heads import HeadSettings  # noqa: PLC0415 - torch
+        from moodcue_mer_indexer.training.run import train  # noqa: PLC0415 - torch
     _print(
         train(
             options.data,
+            taggers=options.taggers or find_taggers(),
             out=options.out,
-            cache=options.cache or options.out / "mels",
+            cache=options.cache or options.out / "cache",
             folds=options.folds,
-            fit_settings=FitSettings(epochs=options.epochs, seed=options.seed),
-            device=options.device,
+            settings=HeadSettings(epochs=options.epochs, seed=options.seed),
             jobs=options.jobs,
         )
     )
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    with _training_extra():
+        from moodcue_mer_indexer.training.compare import compare  # noqa: PLC0415 - torch
+        from moodcue_mer_indexer.training.fit import FitSettings  # noqa: PLC0415 - torch
+    for record in compare(
+        options.data,
+        out=options.out,
+        cache=options.cache or options.out / "cache",
+        folds=options.folds,
+        settings=FitSettings(epochs=options.epochs, seed=options.seed, precision="bfloat16"),
+        jobs=options.jobs,
+    ):
+        _print(record)
     return 0
 
 
@@ -157,6 +181,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "build": _build,
     "compose": _compose,
     "train": _train,
+    "compare": _compare,
     "export": _export,
     "run": _run,
 }

@@ -13,6 +13,9 @@ __all__ = ["Moment", "SongEmotion", "summarise"]
 MOMENTS_AT_MOST: Final = 240
 """Of a trajectory; a longer one is averaged over neighbours, so that an hour costs no more."""
 
+LEAST_PROBABILITY: Final = 1e-6
+"""Of a quadrant in a patch, so that no patch alone can exclude it."""
+
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """What a song expresses over some seconds of it.
@@ -51,6 +54,10 @@ class SongEmotion(msgspec.Struct, frozen=True, kw_only=True):
 def summarise(patches: ArrayLike, *, patch_seconds: float) -> SongEmotion:
     """Return the emotion of a song from those of its patches.
 
+    The song has the normalised geometric mean of its patches' probabilities, in which a patch
+    counts the more the surer the model is of it; it is also the mean by which the model was
+    calibrated.
+
     Valence is the probability of the pleasant half of the plane less that of the other half,
     arousal that of the energetic half less the other.
 
@@ -60,7 +67,7 @@ def summarise(patches: ArrayLike, *, patch_seconds: float) -> SongEmotion:
         patch_seconds: From the start of one patch to the start of the next.
     """
     rows = np.asarray(patches, dtype=np.float64)
-    quadrants = rows.mean(axis=0)
+    quadrants = _pool(rows)
     valence, arousal = _plane(quadrants[None])[0]
     known = quadrants[quadrants > 0]
     return SongEmotion(
@@ -71,6 +78,13 @@ def summarise(patches: ArrayLike, *, patch_seconds: float) -> SongEmotion:
         emotions=emotions_at(valence=float(valence), arousal=float(arousal)),
         trajectory=_trajectory(rows, patch_seconds=patch_seconds),
     )
+
+
+def _pool(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the normalised geometric mean ``(4,)`` of rows of probabilities."""
+    logarithms = np.log(np.maximum(rows, LEAST_PROBABILITY)).mean(axis=0)
+    powers = np.exp(logarithms - logarithms.max())
+    return np.asarray(powers / powers.sum())
 
 
 def _plane(quadrants: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from moodcue.taxonomy import QUADRANTS
 
 __all__ = ["macro_f1_interval", "quadrant_metrics"]
 
+_CALIBRATION_BINS = 15
 _HIGH_AROUSAL = np.array([True, True, False, False])
 _HIGH_VALENCE = np.array([True, False, False, True])
 
@@ -21,7 +22,8 @@ def quadrant_metrics(
         probabilities: Shape ``(songs, 4)``, rows sum to 1.
 
     Returns:
-        ``macro_f1``, ``weighted_f1``, ``accuracy``, ``arousal_accuracy`` and
+        ``macro_f1``, ``weighted_f1``, ``accuracy``, ``ece`` (expected calibration error of the
+        most probable quadrant over 15 bins of equal width), ``arousal_accuracy`` and
         ``valence_accuracy`` (the half of the plane with more probability, against the half that
         the label lies in), and ``f1_Q1`` to ``f1_Q4``; all from 0 to 1. A quadrant that is
         neither in the labels nor predicted is left out of the macro average.
@@ -32,6 +34,7 @@ def quadrant_metrics(
         "macro_f1": float(scores[present].mean()),
         "weighted_f1": float((scores * support).sum() / support.sum()),
         "accuracy": float((predicted == truth).mean()),
+        "ece": _calibration_error(truth, probabilities),
         "arousal_accuracy": _half_accuracy(truth, probabilities, half=_HIGH_AROUSAL),
         "valence_accuracy": _half_accuracy(truth, probabilities, half=_HIGH_VALENCE),
     }
@@ -70,6 +73,15 @@ def _f1_per_quadrant(
     claimed = support + confusion.sum(axis=0)
     scores = np.divide(2.0 * hits, claimed, out=np.zeros(classes), where=claimed > 0)
     return scores, support, claimed > 0
+
+
+def _calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
+    """Return the mean difference of confidence and accuracy, weighted by songs per bin."""
+    confidence = probabilities.max(axis=1)
+    correct = (probabilities.argmax(axis=1) == truth).astype(np.float64)
+    bins = np.minimum((confidence * _CALIBRATION_BINS).astype(np.int64), _CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=_CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(truth))
 
 
 def _half_accuracy(

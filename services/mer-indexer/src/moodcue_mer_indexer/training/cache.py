@@ -15,13 +15,13 @@ from moodcue_mer_indexer.dataset import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings, log_mel
 from moodcue_mer_indexer.processes import worker_pool
 
-__all__ = ["load_spectrograms"]
+__all__ = ["cache_spectrograms", "load_spectrograms"]
 
 
 def load_spectrograms(
     songs: Sequence[LabelledSong], *, settings: MelSettings, cache: Path, workers: int
 ) -> list[NDArray[np.float16]]:
-    """Return the log-mel spectrogram of every song, from the cache where it is there.
+    """Return the spectrogram of every song, from the cache where it is there.
 
     Args:
         songs: The dataset.
@@ -33,6 +33,24 @@ def load_spectrograms(
         Arrays ``(n_mels, frames)`` in dB, half precision.
 
     Raises:
+        AudioError: A song cannot be decoded.
+    """
+    paths = cache_spectrograms(songs, settings=settings, cache=cache, workers=workers)
+    return [np.load(path) for path in paths]
+
+
+def cache_spectrograms(
+    songs: Sequence[LabelledSong], *, settings: MelSettings, cache: Path, workers: int
+) -> list[Path]:
+    """Return the files of the songs' spectrograms, after computing those that are missing.
+
+    Args:
+        songs: The dataset.
+        settings: Of the spectrogram; part of the cache's key, with path, size and time of change.
+        cache: Folder that is created if need be.
+        workers: Processes that compute what is missing.
+
+    Raises:
         AudioError: A song cannot be decoded. Training on fewer songs than stated would be silent
             damage, so one bad file ends it.
     """
@@ -42,7 +60,7 @@ def load_spectrograms(
     if missing:
         with worker_pool(workers) as pool:
             list(pool.map(partial(_compute, settings=settings), missing, chunksize=8))
-    return [np.load(path) for path in paths]
+    return paths
 
 
 def _key(song: LabelledSong, *, settings: MelSettings) -> str:

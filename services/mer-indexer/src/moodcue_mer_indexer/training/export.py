@@ -1,48 +1,57 @@
-"""Turn a trained network into the ONNX graph that is served."""
+"""Turn trained networks into the ONNX graph that is served."""
 
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from moodcue_mer_indexer.training.network import MerNetwork
+from moodcue_mer_indexer.mel import MelSettings
 
 __all__ = ["export_onnx"]
 
 _OPSET = 18
 
 
-class _Probabilities(nn.Module):
-    def __init__(self, network: MerNetwork) -> None:
-        super().__init__()
-        self.network = network
+def export_onnx(network: nn.Module, *, path: Path, mel: MelSettings, output: str) -> None:
+    """Write a network as ONNX, without stack traces and paths of this machine.
 
-    def forward(self, patches: Tensor) -> Tensor:
-        return torch.softmax(self.network(patches), dim=1)
+    Its input is ``log_mel``: float32 ``(batch, n_mels, patch_frames)`` in dB; the batch size is
+    free.
 
-
-def export_onnx(network: MerNetwork, *, path: Path, n_mels: int, patch_frames: int) -> None:
-    """Write the network with a softmax as ONNX.
-
-    Input ``log_mel``: float32 ``(batch, n_mels, patch_frames)`` in dB. Output
-    ``quadrants``: probabilities ``(batch, 4)``. The batch size is free.
+    Args:
+        network: With one input and one output.
+        path: File to write.
+        mel: The spectrogram that the network takes.
+        output: Name of the output.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    wrapped = _Probabilities(network).cpu().eval()
-    example = torch.zeros(2, n_mels, patch_frames)
+    example = torch.zeros(2, mel.n_mels, mel.patch_frames)
     with warnings.catch_warnings():
         # PyTorch warns about its own use of its own deprecated type.
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         torch.onnx.export(
-            wrapped,
+            network.cpu().eval(),
             (example,),
             path,
             input_names=["log_mel"],
-            output_names=["quadrants"],
-            dynamic_shapes={"patches": {0: torch.export.Dim("batch", min=1)}},
+            output_names=[output],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
             opset_version=_OPSET,
             dynamo=True,
             external_data=False,
             verbose=False,
         )
+    _remove_traces(path)
+
+
+def _remove_traces(path: Path) -> None:
+    model = onnx.load(path)
+    parts = [model.graph, *model.functions]
+    values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
+    nodes = [node for part in parts for node in part.node]
+    for thing in (model, *parts, *values, *nodes, *model.graph.initializer):
+        thing.doc_string = ""
+        del thing.metadata_props[:]
+    onnx.save(model, path)

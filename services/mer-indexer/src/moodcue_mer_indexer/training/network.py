@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MerNetwork"]
+__all__ = ["MerNetwork", "convolution"]
 
 _WIDTHS = (24, 48, 96, 128)
 
@@ -27,10 +27,10 @@ class MerNetwork(nn.Module):
     def __init__(self, *, n_mels: int, classes: int = 4, dropout: float = 0.4) -> None:
         super().__init__()
         self.band_norm = nn.BatchNorm1d(n_mels)
-        layers: list[nn.Module] = [*_convolution(1, _WIDTHS[0], kernel_size=5, stride=(1, 2))]
+        layers: list[nn.Module] = [*convolution(1, _WIDTHS[0], kernel_size=5, stride=(1, 2))]
         pool = (4, 2)
         for narrow, wide in pairwise(_WIDTHS):
-            layers += [nn.MaxPool2d(pool), *_convolution(narrow, wide, kernel_size=3)]
+            layers += [nn.MaxPool2d(pool), *convolution(narrow, wide, kernel_size=3)]
             pool = (2, 2)
         # Twice as fast on a CPU as the default order.
         self.convolutions = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -56,9 +56,10 @@ class MerNetwork(nn.Module):
         return logits
 
 
-def _convolution(
+def convolution(
     narrow: int, wide: int, *, kernel_size: int, stride: tuple[int, int] = (1, 1)
 ) -> tuple[nn.Module, ...]:
+    """Return a convolution that keeps the size but for its stride, normalised and rectified."""
     return (
         nn.Conv2d(narrow, wide, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
         nn.BatchNorm2d(wide),

@@ -4,51 +4,57 @@ Layout of a run's folder::
 
     settings.json        what decides the weights; a resumed run must have the same
     folds.json           {"file": fold} of every song
-    fold-00/model.onnx   trained without fold 0; likewise for the others
-    final/model.onnx     trained on all songs
+    fold-00/             model folder of what was trained without fold 0; likewise the others
+    final/               model folder of what was trained on all songs
     metrics.json         out-of-fold figures
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import structlog
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from moodcue.errors import MoodcueError
-from moodcue_mer_indexer.dataset import LabelledSong, load_labels
+from moodcue.model_folder import WEIGHTS
+from moodcue_mer_indexer.dataset import LabelledSong, load_dataset
 from moodcue_mer_indexer.evaluate import song_digest
 from moodcue_mer_indexer.mel import MelSettings
 from moodcue_mer_indexer.metrics import macro_f1_interval, quadrant_metrics
-from moodcue_mer_indexer.processes import worker_pool
-from moodcue_mer_indexer.training.cache import load_spectrograms
+from moodcue_mer_indexer.model import QuadrantNetwork
+from moodcue_mer_indexer.training.backbone import TAGGER_MEL, Backbone, load_backbone
+from moodcue_mer_indexer.training.cache import cache_spectrograms
 from moodcue_mer_indexer.training.export import export_onnx
-from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
+from moodcue_mer_indexer.training.figures import cut_song, load_figures
 from moodcue_mer_indexer.training.folds import assign_folds
+from moodcue_mer_indexer.training.heads import (
+    Heads,
+    HeadSettings,
+    fit_heads,
+    fit_temperature,
+    song_logits,
+)
 from moodcue_mer_indexer.training.package import package_model
+from moodcue_mer_indexer.training.quantize import quantize
 
-__all__ = ["MEL_SETTINGS", "RunSettings", "TrainingError", "train"]
+__all__ = ["RunSettings", "TrainingError", "train"]
 
 log = structlog.get_logger(__name__)
 
-MEL_SETTINGS = MelSettings(
-    sample_rate=16_000,
-    n_fft=1024,
-    hop_length=512,
-    n_mels=64,
-    fmin=30.0,
-    fmax=8_000.0,
-    patch_frames=256,
-)
-"""32 ms per frame, 8.2 s per patch."""
+CALIBRATION_SONGS: Final = 96
+"""Songs of which one patch each decides the ranges of the eight bits."""
+
+QUANTIZED_DIFFERENCE: Final = 0.01
+"""Largest mean difference of a probability between the served graph and torch."""
 
 
 class TrainingError(MoodcueError):
@@ -56,79 +62,120 @@ class TrainingError(MoodcueError):
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides the outcome of a run, with the dataset.
+    """What decides the outcome of a run, with the dataset and the backbone.
 
     Attributes:
         folds: Folds of the cross-validation.
         split_seed: Of the assignment of artists to folds.
         songs: Number of songs.
+        backbone: Digest of the backbone's weights.
         mel: The spectrogram.
-        fit: Hyperparameters of every network.
+        heads: Hyperparameters.
     """
 
     folds: int
     split_seed: int
     songs: int
+    backbone: str
     mel: MelSettings
-    fit: FitSettings
+    heads: HeadSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Job:
-    """One network to train: on all songs outside the fold, or on all (`fold` is None)."""
+class _Data:
+    """Songs with what the backbone says of them."""
 
-    folder: Path
-    fold: int | None
+    songs: Sequence[LabelledSong]
+    spectrograms: Sequence[Path]
+    figures: Sequence[NDArray[np.float16]]
+    targets: NDArray[np.float32]
+    folds: NDArray[np.int64]
+
+
+class _Served(nn.Module):
+    def __init__(self, backbone: Backbone, heads: Heads) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = heads
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return torch.softmax(self.heads(self.backbone(patches)), dim=1)
 
 
 def train(
     data: Path,
     *,
+    taggers: Path,
     out: Path,
     cache: Path,
     folds: int,
-    fit_settings: FitSettings,
-    device: str,
+    settings: HeadSettings,
     jobs: int,
 ) -> dict[str, Any]:
     """Train the fold models and the served model; go on where an earlier call stopped.
 
+    The backbone is left as it is: what it says of every patch is computed once and kept, which
+    is nearly all of the time; the heads take seconds.
+
     Args:
-        data: Folder in the layout of 4Q.
+        data: A dataset that `load_dataset` knows.
+        taggers: Folder of the backbone's weights, see `load_backbone`.
         out: Folder of the run.
-        cache: Folder of spectrograms.
+        cache: Folder of spectrograms and figures.
         folds: Folds of the cross-validation.
-        fit_settings: Hyperparameters.
-        device: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
-        jobs: Networks trained at the same time, each with one thread.
+        settings: Hyperparameters.
+        jobs: Processes, each with one thread.
 
     Returns:
         The out-of-fold figures, also in ``metrics.json``.
 
     Raises:
-        DatasetError: The data do not have the layout.
+        DatasetError: The data do not have a layout that is known.
         AudioError: A song cannot be decoded.
+        CheckpointError: The backbone cannot be read.
         TrainingError: The folder holds a run with other settings.
     """
-    songs = load_labels(data)
-    settings = RunSettings(
-        folds=folds, split_seed=7, songs=len(songs), mel=MEL_SETTINGS, fit=fit_settings
+    torch.set_num_threads(1)
+    network = load_backbone(taggers)
+    songs = load_dataset(data)
+    run = RunSettings(
+        folds=folds,
+        split_seed=7,
+        songs=len(songs),
+        backbone=_digest(network),
+        mel=TAGGER_MEL,
+        heads=settings,
     )
-    _claim(out, settings=settings)
-    assigned = assign_folds(songs, folds=folds, seed=settings.split_seed)
-    _write_json(out / "folds.json", {s.file: int(f) for s, f in zip(songs, assigned, strict=True)})
-    load_spectrograms(songs, settings=settings.mel, cache=cache, workers=os.cpu_count() or 1)
-    work = partial(
-        _train_one, songs=songs, assigned=assigned, settings=settings, cache=cache, device=device
-    )
-    todo = [_Job(folder=out / f"fold-{fold:02d}", fold=fold) for fold in range(folds)]
-    todo.append(_Job(folder=out / "final", fold=None))
-    with worker_pool(jobs) as pool:
-        held_out = list(pool.map(work, todo))[:-1]
-    metrics = _out_of_fold(songs, assigned=assigned, held_out=held_out)
-    _package(todo, songs=songs, assigned=assigned, settings=settings, metrics=metrics)
+    _claim(out, settings=run)
+    loaded = _load(songs, network=network, run=run, cache=cache, jobs=jobs)
+    assigned = loaded.folds.tolist()
+    _write_json(out / "folds.json", dict(zip((s.file for s in songs), assigned, strict=True)))
+    trained, logits = _cross_validate(loaded, run=run)
+    metrics = _calibrate(trained, loaded, logits=logits)
     _write_json(out / "metrics.json", metrics)
+    everything = fit_heads(loaded.figures, targets=loaded.targets, settings=settings)
+    everything.calibrate(metrics["temperature"])
+    for fold, heads in enumerate([*trained, everything]):
+        final = heads is everything
+        folder = out / ("final" if final else f"fold-{fold:02d}")
+        seen = [i for i in range(len(songs)) if final or loaded.folds[i] != fold]
+        _export(
+            _Served(network, heads),
+            folder=folder,
+            data=loaded,
+            seen=seen,
+            run=run,
+            metrics=metrics if final else {},
+        )
+        log.info("model written", folder=str(folder))
     return metrics
+
+
+def _digest(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, values in sorted(network.state_dict().items()):
+        digest.update(name.encode() + values.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _claim(out: Path, *, settings: RunSettings) -> None:
@@ -142,105 +189,102 @@ def _claim(out: Path, *, settings: RunSettings) -> None:
     _write_json(path, stated)
 
 
-def _train_one(
-    job: _Job,
-    *,
-    songs: Sequence[LabelledSong],
-    assigned: NDArray[np.int64],
-    settings: RunSettings,
-    cache: Path,
-    device: str,
-) -> list[list[float]]:
-    """Train and export one network; return its probabilities for the songs that it never saw."""
-    finished = job.folder / "held_out.json"
-    if finished.is_file():
-        done: list[list[float]] = json.loads(finished.read_text(encoding="utf-8"))
-        return done
-    torch.set_num_threads(1)
-    target = _device(device)
-    spectrograms = load_spectrograms(songs, settings=settings.mel, cache=cache, workers=1)
-    quadrants = np.array([song.quadrant for song in songs], dtype=np.int64)
-    seen = [i for i in range(len(songs)) if assigned[i] != job.fold]
-    unseen = [i for i in range(len(songs)) if assigned[i] == job.fold]
-    offset = settings.folds if job.fold is None else job.fold
-    network = fit(
-        [spectrograms[i] for i in seen],
-        quadrants=quadrants[seen],
-        settings=msgspec.structs.replace(settings.fit, seed=settings.fit.seed + offset),
-        checkpoint=job.folder / "checkpoint.pt",
-        device=target,
-        report=lambda epoch, loss: log.info(
-            "epoch done", model=job.folder.name, epoch=epoch, loss=round(loss, 4)
+def _load(
+    songs: Sequence[LabelledSong], *, network: Backbone, run: RunSettings, cache: Path, jobs: int
+) -> _Data:
+    spectrograms = cache_spectrograms(songs, settings=run.mel, cache=cache, workers=jobs)
+    return _Data(
+        songs=songs,
+        spectrograms=spectrograms,
+        figures=load_figures(
+            spectrograms, backbone=network, digest=run.backbone, cache=cache, workers=jobs
         ),
+        targets=np.array([song.targets for song in songs], dtype=np.float32),
+        folds=assign_folds(songs, folds=run.folds, seed=run.split_seed),
     )
-    frames = settings.mel.patch_frames
-    rows = predict_songs(
-        network, [spectrograms[i] for i in unseen], patch_frames=frames, device=target
-    )
-    export_onnx(
-        network,
-        path=job.folder / "model.onnx",
-        n_mels=settings.mel.n_mels,
-        patch_frames=frames,
-    )
-    _write_json(finished, rows.tolist())
-    _log_fold(job, truth=quadrants[unseen], rows=rows)
-    return rows.tolist()  # type: ignore[no-any-return]
 
 
-def _package(
-    jobs: Sequence[_Job],
-    *,
-    songs: Sequence[LabelledSong],
-    assigned: NDArray[np.int64],
-    settings: RunSettings,
-    metrics: dict[str, Any],
-) -> None:
-    digests = [song_digest(song.path) for song in songs]
-    for job in jobs:
-        seen = [d for d, fold in zip(digests, assigned, strict=True) if fold != job.fold]
-        package_model(
-            job.folder,
-            mel=settings.mel,
-            digests=seen,
-            training={
-                "data": "4Q audio emotion dataset (Panda et al. 2018)",
-                "songs": len(seen),
-                "folds": settings.folds,
-                "fit": msgspec.to_builtins(settings.fit),
-            },
-            metrics=metrics if job.fold is None else {},
+def _cross_validate(data: _Data, *, run: RunSettings) -> tuple[list[Heads], NDArray[np.float64]]:
+    """Return the heads of every fold and the logits of songs that they have not seen."""
+    trained = []
+    logits = np.zeros((len(data.songs), data.targets.shape[1]))
+    for fold in range(run.folds):
+        seen, unseen = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
+        heads = fit_heads(
+            [data.figures[i] for i in seen.tolist()],
+            targets=data.targets[seen],
+            settings=msgspec.structs.replace(run.heads, seed=run.heads.seed + 1 + fold),
         )
+        logits[unseen] = song_logits(heads, [data.figures[i] for i in unseen.tolist()])
+        trained.append(heads)
+        log.info("fold done", fold=fold)
+    return trained, logits
 
 
-def _log_fold(job: _Job, *, truth: NDArray[np.int64], rows: NDArray[np.float64]) -> None:
-    if job.fold is not None:
-        figures = quadrant_metrics(truth, rows)
-        log.info("fold done", fold=job.fold, macro_f1=round(figures["macro_f1"], 4))
-
-
-def _out_of_fold(
-    songs: Sequence[LabelledSong],
-    *,
-    assigned: NDArray[np.int64],
-    held_out: Sequence[list[list[float]]],
+def _calibrate(
+    trained: Sequence[Heads], data: _Data, *, logits: NDArray[np.float64]
 ) -> dict[str, Any]:
-    probabilities = np.zeros((len(songs), 4))
-    for fold, rows in enumerate(held_out):
-        probabilities[assigned == fold] = rows
-    truth = np.array([song.quadrant for song in songs], dtype=np.int64)
+    """Give each fold's heads the temperature of the other folds; return the figures."""
+    probabilities = np.zeros_like(logits)
+    for fold, heads in enumerate(trained):
+        others = data.folds != fold
+        temperature = fit_temperature(logits[others], data.targets[others])
+        heads.calibrate(temperature)
+        probabilities[~others] = _softmax(logits[~others] / temperature)
+    truth = data.targets.argmax(axis=1)
     return {
-        "protocol": f"artist-disjoint {len(held_out)}-fold cross-validation, out of fold",
-        "n": len(songs),
+        "protocol": f"artist-disjoint {len(trained)}-fold cross-validation, out of fold",
+        "n": len(data.songs),
         **quadrant_metrics(truth, probabilities),
         "macro_f1_interval_95": list(macro_f1_interval(truth, probabilities)),
+        "temperature": fit_temperature(logits, data.targets),
     }
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _export(
+    served: _Served,
+    *,
+    folder: Path,
+    data: _Data,
+    seen: Sequence[int],
+    run: RunSettings,
+    metrics: dict[str, Any],
+) -> None:
+    """Write a model folder in int8, unless it answers otherwise than torch."""
+    exact, path = folder / "exact.onnx", folder / WEIGHTS
+    export_onnx(served, path=exact, mel=run.mel, output="quadrants")
+    some = seen[:: max(1, len(seen) // CALIBRATION_SONGS)]
+    songs = [cut_song(np.load(data.spectrograms[i])) for i in some]
+    patches = np.stack([song[len(song) // 2] for song in songs])
+    quantize(exact, path, patches=patches)
+    exact.unlink()
+    with torch.no_grad():
+        wanted = served(torch.from_numpy(patches)).numpy()
+    answered = QuadrantNetwork(path, settings=run.mel).patch_probabilities(patches)
+    difference = float(np.abs(wanted - answered).mean())
+    if difference > QUANTIZED_DIFFERENCE:
+        raise TrainingError(
+            f"int8 differs from torch by {difference:.4f} on average, allowed is "
+            f"{QUANTIZED_DIFFERENCE}; the backbone or the calibration songs are unusual"
+        )
+    package_model(
+        folder,
+        mel=run.mel,
+        digests=[song_digest(data.songs[i].path) for i in seen],
+        training={
+            "songs": len(seen),
+            "folds": run.folds,
+            "backbone": {"package": "musicnn 0.1.0", "digest": run.backbone},
+            "heads": msgspec.to_builtins(run.heads),
+            "int8_mean_difference": round(difference, 5),
+        },
+        metrics=metrics,
+    )
 
 
 def _write_json(path: Path, value: Any) -> None:

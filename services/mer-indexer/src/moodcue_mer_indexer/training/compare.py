@@ -1,0 +1,180 @@
+"""Networks trained from random weights on the same folds with the same budget."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import structlog
+import torch
+from numpy.typing import NDArray
+
+from moodcue_mer_indexer.dataset import LabelledSong, load_dataset
+from moodcue_mer_indexer.mel import MelSettings
+from moodcue_mer_indexer.metrics import macro_f1_interval, quadrant_metrics
+from moodcue_mer_indexer.training.architectures import (
+    ARCHITECTURES,
+    build_network,
+    parameters_of,
+)
+from moodcue_mer_indexer.training.cache import load_spectrograms
+from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
+from moodcue_mer_indexer.training.folds import assign_folds
+
+__all__ = ["COMPARED_MEL", "SPECTROGRAMS", "compare"]
+
+log = structlog.get_logger(__name__)
+
+COMPARED_MEL: Final = MelSettings(
+    sample_rate=16_000,
+    n_fft=1024,
+    hop_length=512,
+    n_mels=64,
+    fmin=30.0,
+    fmax=8_000.0,
+    patch_frames=256,
+)
+"""32 ms per frame, 8.2 s per patch."""
+
+SPECTROGRAMS: Final = {
+    "mel": COMPARED_MEL,
+    "linear": msgspec.structs.replace(COMPARED_MEL, scale="linear"),
+}
+"""The inputs that are compared, by name."""
+
+_SPLIT_SEED = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    songs: Sequence[LabelledSong]
+    spectrograms: Sequence[NDArray[np.float16]]
+    targets: NDArray[np.float32]
+    folds: NDArray[np.int64]
+
+
+def compare(
+    data: Path, *, out: Path, cache: Path, folds: int, settings: FitSettings, jobs: int
+) -> Iterator[dict[str, Any]]:
+    """Train every architecture on every spectrogram and yield one record for each.
+
+    Args:
+        data: A dataset that `load_dataset` knows.
+        out: Folder of the runs; what is finished there is not trained again.
+        cache: Folder of spectrograms.
+        folds: Artist-disjoint folds.
+        settings: Budget and augmentation, the same for all; the architecture is replaced.
+        jobs: Processes that compute spectrograms.
+
+    Yields:
+        First what always the most frequent quadrant would reach, then per network: its name,
+        spectrogram, parameters, seconds of processor time and the out-of-fold figures.
+
+    Raises:
+        DatasetError: The data do not have a layout that is known.
+        AudioError: A song cannot be decoded.
+    """
+    torch.set_num_threads(1)
+    songs = load_dataset(data)
+    targets = np.array([song.targets for song in songs], dtype=np.float32)
+    assigned = assign_folds(songs, folds=folds, seed=_SPLIT_SEED)
+    always = np.zeros_like(targets, dtype=np.float64)
+    always[:, targets.sum(axis=0).argmax()] = 1
+    yield {"architecture": "most frequent quadrant", **_figures(targets, always)}
+    for name, mel in SPECTROGRAMS.items():
+        loaded = _Data(
+            songs=songs,
+            spectrograms=load_spectrograms(songs, settings=mel, cache=cache, workers=jobs),
+            targets=targets,
+            folds=assigned,
+        )
+        for architecture in ARCHITECTURES:
+            yield _measure(
+                loaded,
+                folder=out / f"{architecture}-{name}",
+                mel=mel,
+                settings=msgspec.structs.replace(settings, architecture=architecture),
+                spectrogram=name,
+            )
+
+
+def _measure(
+    data: _Data, *, folder: Path, mel: MelSettings, settings: FitSettings, spectrogram: str
+) -> dict[str, Any]:
+    seconds = 0.0
+    probabilities = np.zeros_like(data.targets, dtype=np.float64)
+    for fold in range(int(data.folds.max()) + 1):
+        unseen = np.flatnonzero(data.folds == fold)
+        answer = _held_out(data, folder=folder, settings=settings, fold=fold)
+        probabilities[unseen] = answer["probabilities"]
+        seconds += answer["seconds"]
+        log.info("fold done", architecture=settings.architecture, input=spectrogram, fold=fold)
+    network = build_network(settings.architecture, n_mels=mel.n_mels, dropout=settings.dropout)
+    return {
+        "architecture": settings.architecture,
+        "spectrogram": spectrogram,
+        "epochs": settings.epochs,
+        "parameters": parameters_of(network),
+        "seconds": round(seconds),
+        **_figures(data.targets, probabilities),
+    }
+
+
+def _held_out(data: _Data, *, folder: Path, settings: FitSettings, fold: int) -> dict[str, Any]:
+    """Return the probabilities of a fold's songs by a network that has not seen them.
+
+    Processor time stands beside them; that of epochs before an interruption is not in it.
+    """
+    finished = folder / f"fold-{fold:02d}.json"
+    stated = msgspec.to_builtins(settings)
+    if finished.is_file():
+        kept: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
+        if kept["settings"] == stated:
+            return kept
+    seen, unseen = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
+    start = time.process_time()
+    checkpoint = folder / f"fold-{fold:02d}-{_key(stated)}.pt"
+    network = fit(
+        [data.spectrograms[i] for i in seen.tolist()],
+        targets=data.targets[seen],
+        settings=settings,
+        checkpoint=checkpoint,
+        device=torch.device("cpu"),
+        report=lambda _epoch, _loss: None,
+    )
+    rows = predict_songs(
+        network,
+        [data.spectrograms[i] for i in unseen.tolist()],
+        patch_frames=settings.patch_frames,
+        device=torch.device("cpu"),
+    )
+    temporary = finished.with_suffix(f".{os.getpid()}.tmp")
+    answer = {
+        "settings": stated,
+        "seconds": time.process_time() - start,
+        "probabilities": rows.tolist(),
+    }
+    temporary.write_text(json.dumps(answer), encoding="utf-8")
+    temporary.replace(finished)
+    checkpoint.unlink(missing_ok=True)
+    return answer
+
+
+def _key(stated: dict[str, Any]) -> str:
+    """Return a short name of settings, so that a checkpoint of others is not continued."""
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _figures(targets: NDArray[np.float32], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+    truth = targets.argmax(axis=1)
+    return {
+        "n": len(truth),
+        **quadrant_metrics(truth, probabilities),
+        "macro_f1_interval_95": list(macro_f1_interval(truth, probabilities)),
+    }

@@ -1,0 +1,75 @@
+"""What the backbone says of every patch of a dataset, computed once and kept on disk."""
+
+import os
+from collections.abc import Sequence
+from functools import cache as remember
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from moodcue_mer_indexer.mel import cut_patches
+from moodcue_mer_indexer.processes import worker_pool
+from moodcue_mer_indexer.training.backbone import TAGGER_MEL, Backbone
+from moodcue_mer_indexer.training.export import export_onnx
+
+__all__ = ["cut_song", "load_figures"]
+
+_OUTPUT = "figures"
+_PATCHES_AT_ONCE = 16
+
+
+def load_figures(
+    spectrograms: Sequence[Path], *, backbone: Backbone, digest: str, cache: Path, workers: int
+) -> list[NDArray[np.float16]]:
+    """Return the backbone's figures for every song, from the cache where they are there.
+
+    Args:
+        spectrograms: Files of ``(n_mels, frames)`` in dB, one per song.
+        backbone: Of the taggers.
+        digest: Of its weights; part of the cache's key.
+        cache: Folder that is created if need be.
+        workers: Processes that compute what is missing, each with one thread.
+
+    Returns:
+        Arrays ``(patches, figures)``, half precision.
+    """
+    folder = cache / f"figures-{digest[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / source.name for source in spectrograms]
+    missing = [(s, p) for s, p in zip(spectrograms, paths, strict=True) if not p.is_file()]
+    if missing:
+        # Several times as fast as torch on a CPU.
+        graph = folder / "backbone.onnx"
+        export_onnx(backbone, path=graph, mel=TAGGER_MEL, output=_OUTPUT)
+        with worker_pool(workers) as pool:
+            list(pool.map(partial(_compute, graph=graph), missing, chunksize=8))
+    return [np.load(path) for path in paths]
+
+
+def cut_song(spectrogram: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return the patches of a song as serving cuts them, ``(patches, n_mels, frames)`` in dB."""
+    pieces = [spectrogram.astype(np.float32)]
+    return np.stack(list(cut_patches(pieces, frames=TAGGER_MEL.patch_frames)))
+
+
+def _compute(job: tuple[Path, Path], *, graph: Path) -> None:
+    source, target = job
+    patches = cut_song(np.load(source))
+    session = _session(graph)
+    rows = [
+        session.run([_OUTPUT], {"log_mel": patches[start : start + _PATCHES_AT_ONCE]})[0]
+        for start in range(0, len(patches), _PATCHES_AT_ONCE)
+    ]
+    temporary = target.with_name(f"{target.stem}.{os.getpid()}.tmp.npy")
+    np.save(temporary, np.concatenate(rows).astype(np.float16))
+    temporary.replace(target)
+
+
+@remember
+def _session(graph: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

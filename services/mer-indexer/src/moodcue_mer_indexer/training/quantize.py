@@ -1,0 +1,77 @@
+"""A float32 graph of the backbone and its heads to int8 where that costs nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+__all__ = ["quantize"]
+
+_BANDS = 3
+"""Axis of the bands in a convolution's kernel (out, in, frames, bands)."""
+
+_SMALL_BANDS = 3
+"""Bands of the small filters."""
+
+
+def quantize(source: Path, target: Path, *, patches: NDArray[np.float32]) -> None:
+    """Write a graph whose wide filters have int8 weights and uint8 activations.
+
+    Weights have seven bits: on processors with AVX2 and without VNNI, products of eight bits
+    would saturate and give other answers. The long filters of one band and the dense layers stay
+    in float32, which is faster for them, and so do the small filters, whose answers would change:
+    five layers of them add up their errors.
+
+    Args:
+        source: ONNX file in float32.
+        target: ONNX file to write, another one.
+        patches: Whose activations decide the ranges, shape ``(n, n_mels, patch_frames)`` in dB.
+    """
+    prepared = target.with_suffix(".prepared")
+    try:
+        # The symbolic inference of shapes does not know some of the operators.
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(target),
+            _Patches(patches, name=onnxruntime.InferenceSession(prepared).get_inputs()[0].name),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "MaxPool"],
+            nodes_to_exclude=list(_kept_in_float32(onnx.load(prepared))),
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+        )
+    finally:
+        prepared.unlink(missing_ok=True)
+
+
+def _kept_in_float32(model: onnx.ModelProto) -> Iterator[str]:
+    """Yield the names of the convolutions that are not wide, and of what pools them."""
+    shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+    outputs = set()
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            kernel = shapes[node.input[1]]
+            if len(kernel) <= _BANDS or kernel[_BANDS] <= _SMALL_BANDS:
+                outputs.update(node.output)
+                yield node.name
+        elif node.op_type == "MaxPool" and node.input[0] in outputs:
+            yield node.name
+
+
+class _Patches(CalibrationDataReader):  # type: ignore[misc]  # it has no types
+    """Hands patches to the quantizer, some at a time."""
+
+    def __init__(self, patches: NDArray[np.float32], *, name: str) -> None:
+        self._rows = iter([{name: patch[np.newaxis]} for patch in patches])
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next patch, None at the end."""
+        return next(self._rows, None)
