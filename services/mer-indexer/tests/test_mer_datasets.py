@@ -136,6 +136,14 @@ def test_half_of_deam_says_which_half_is_missing(tmp_path: Path, missing: str, r
         load_dataset(folder)
 
 
+def test_a_song_of_deam_without_audio_is_named(tmp_path: Path) -> None:
+    folder = make_deam(tmp_path)
+    (folder / "MEMD_audio" / "3.mp3").unlink()
+
+    with pytest.raises(DatasetError, match=r"3\.mp3 is missing; unpack"):
+        load_dataset(folder)
+
+
 def test_a_rating_outside_the_scale_is_named(tmp_path: Path) -> None:
     folder = make_deam(tmp_path)
     table = folder / STATIC / "static_annotations_averaged_songs_1_2000.csv"
