@@ -139,6 +139,7 @@ def test_a_comparison_has_a_record_of_every_network_and_is_not_made_twice(tmp_pa
 
     assert [record["architecture"] for record in first] == [
         "most frequent quadrant",
+        "svm on hand features",
         *ARCHITECTURES,
         *ARCHITECTURES,
     ]

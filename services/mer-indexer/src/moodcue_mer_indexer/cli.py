@@ -110,6 +110,9 @@ def _add_compare(commands: Any) -> None:
         "--out", type=Path, required=True, help="folder of the runs; resumes there"
     )
     compare.add_argument("--cache", type=Path, help="folder of spectrograms (default: OUT/cache)")
+    compare.add_argument(
+        "--features", type=Path, metavar="CSV", help="features by SongID, for an SVM beside them"
+    )
     compare.add_argument("--folds", type=int, default=5)
     compare.add_argument("--epochs", type=int, default=30)
     compare.add_argument("--seed", type=int, default=0)

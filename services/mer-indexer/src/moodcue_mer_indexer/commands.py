@@ -159,6 +159,7 @@ def _compare(options: argparse.Namespace) -> int:
         folds=options.folds,
         settings=FitSettings(epochs=options.epochs, seed=options.seed, precision="bfloat16"),
         jobs=options.jobs,
+        features=options.features,
     ):
         _print(record)
     return 0

@@ -15,7 +15,7 @@ from moodcue_mer_indexer.dataset import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings, log_mel
 from moodcue_mer_indexer.processes import worker_pool
 
-__all__ = ["cache_spectrograms", "load_spectrograms"]
+__all__ = ["cache_spectrograms", "load_spectrograms", "song_key"]
 
 
 def load_spectrograms(
@@ -55,7 +55,7 @@ def cache_spectrograms(
             damage, so one bad file ends it.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    paths = [cache / f"{_key(song, settings=settings)}.npy" for song in songs]
+    paths = [cache / f"{song_key(song, of=settings)}.npy" for song in songs]
     missing = [(s.path, p) for s, p in zip(songs, paths, strict=True) if not p.is_file()]
     if missing:
         with worker_pool(workers) as pool:
@@ -63,9 +63,15 @@ def cache_spectrograms(
     return paths
 
 
-def _key(song: LabelledSong, *, settings: MelSettings) -> str:
+def song_key(song: LabelledSong, *, of: MelSettings | str) -> str:
+    """Return a file name for what is computed of a song; another file has another one.
+
+    Args:
+        song: By its path, size and time of change.
+        of: What is computed.
+    """
     status = song.path.stat()
-    identity = (str(song.path.resolve()), status.st_size, status.st_mtime_ns, settings)
+    identity = (str(song.path.resolve()), status.st_size, status.st_mtime_ns, of)
     return hashlib.blake2b(msgspec.json.encode(identity), digest_size=16).hexdigest()
 
 

@@ -23,6 +23,12 @@ from moodcue_mer_indexer.training.architectures import (
     build_network,
     parameters_of,
 )
+from moodcue_mer_indexer.training.baselines import (
+    classify_by_svm,
+    load_hand_features,
+    most_frequent,
+    read_features,
+)
 from moodcue_mer_indexer.training.cache import load_spectrograms
 from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
 from moodcue_mer_indexer.training.folds import assign_folds
@@ -60,7 +66,14 @@ class _Data:
 
 
 def compare(
-    data: Path, *, out: Path, cache: Path, folds: int, settings: FitSettings, jobs: int
+    data: Path,
+    *,
+    out: Path,
+    cache: Path,
+    folds: int,
+    settings: FitSettings,
+    jobs: int,
+    features: Path | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train every architecture on every spectrogram and yield one record for each.
 
@@ -70,10 +83,12 @@ def compare(
         cache: Folder of spectrograms.
         folds: Artist-disjoint folds.
         settings: Budget and augmentation, the same for all; the architecture is replaced.
-        jobs: Processes that compute spectrograms.
+        jobs: Processes that compute spectrograms and features.
+        features: Table of features of one's own, for an SVM on the same folds.
 
     Yields:
-        First what always the most frequent quadrant would reach, then per network: its name,
+        First the baselines: the most frequent quadrant, and an SVM on the features of
+        `baselines` and on those of the table. Then per network: its name,
         spectrogram, parameters, seconds of processor time and the out-of-fold figures.
 
     Raises:
@@ -84,9 +99,14 @@ def compare(
     songs = load_dataset(data)
     targets = np.array([song.targets for song in songs], dtype=np.float32)
     assigned = assign_folds(songs, folds=folds, seed=_SPLIT_SEED)
-    always = np.zeros_like(targets, dtype=np.float64)
-    always[:, targets.sum(axis=0).argmax()] = 1
-    yield {"architecture": "most frequent quadrant", **_figures(targets, always)}
+    always = most_frequent(targets, folds=assigned)
+    yield _baseline("most frequent quadrant", targets=targets, answers=always)
+    tables = {"svm on hand features": load_hand_features(songs, cache=cache, workers=jobs)}
+    if features is not None:
+        tables[f"svm on {features.stem}"] = read_features(features, songs=songs)
+    for name, table in tables.items():
+        answers = classify_by_svm(table, targets=targets, folds=assigned)
+        yield _baseline(name, targets=targets, answers=answers)
     for name, mel in SPECTROGRAMS.items():
         loaded = _Data(
             songs=songs,
@@ -102,6 +122,13 @@ def compare(
                 settings=msgspec.structs.replace(settings, architecture=architecture),
                 spectrogram=name,
             )
+
+
+def _baseline(
+    name: str, *, targets: NDArray[np.float32], answers: NDArray[np.float64]
+) -> dict[str, Any]:
+    # A decision without probabilities has no calibration.
+    return {"architecture": name, **_figures(targets, answers), "ece": None}
 
 
 def _measure(
