@@ -1,5 +1,6 @@
 import warnings
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,7 +24,7 @@ from moodcue_mer_indexer.training.augment import Augmentation, augment, crop, mi
 from moodcue_mer_indexer.training.cache import load_spectrograms  # noqa: E402
 from moodcue_mer_indexer.training.compare import COMPARED_MEL, compare  # noqa: E402
 from moodcue_mer_indexer.training.export import export_onnx  # noqa: E402
-from moodcue_mer_indexer.training.fit import FitSettings, fit  # noqa: E402
+from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs  # noqa: E402
 from moodcue_mer_indexer.training.folds import assign_folds  # noqa: E402
 from moodcue_mer_indexer.training.network import MerNetwork  # noqa: E402
 
@@ -145,6 +146,59 @@ def test_a_comparison_has_a_record_of_every_network_and_is_not_made_twice(tmp_pa
     ]
     assert made() == first
     assert {path: path.stat().st_mtime_ns for path in files} == files
+
+
+def test_a_comparison_takes_no_answer_of_other_folds(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", songs=12, seconds=9)
+    settings = FitSettings(epochs=1, batch_size=4, patch_frames=256)
+
+    def first_network(folds: int) -> dict[str, Any]:
+        records = compare(
+            data, out=tmp_path / "o", cache=tmp_path / "c", folds=folds, settings=settings, jobs=1
+        )
+        return next(record for record in records if "spectrogram" in record)
+
+    first_network(2)
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "o").rglob("*.json")}
+
+    assert first_network(3)["n"] == 12
+    assert all(path.stat().st_mtime_ns != time for path, time in written.items())
+
+
+def test_training_in_bfloat16_learns_too_and_keeps_weights_in_float32(tmp_path: Path) -> None:
+    losses: list[float] = []
+    network = fit(
+        spectrograms(),
+        targets=targets(),
+        settings=msgspec.structs.replace(
+            TINY,
+            precision="bfloat16",
+            epochs=12,
+            augmentation=Augmentation(gain_db=0, mixup_alpha=0),
+        ),
+        checkpoint=tmp_path / "c.pt",
+        device=CPU,
+        report=lambda _, loss: losses.append(loss),
+    )
+
+    assert losses[-1] < 0.75 * losses[0]
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+
+
+def test_training_aims_at_shares_of_listeners(tmp_path: Path) -> None:
+    shares = np.tile(np.array([0.6, 0.4, 0, 0], dtype=np.float32), (12, 1))
+    network = fit(
+        spectrograms(),
+        targets=shares,
+        settings=msgspec.structs.replace(TINY, epochs=25, label_smoothing=0.0),
+        checkpoint=tmp_path / "c.pt",
+        device=CPU,
+        report=lambda _epoch, _loss: None,
+    )
+
+    rows = predict_songs(network, spectrograms(), patch_frames=64, device=CPU)
+
+    np.testing.assert_allclose(rows.mean(axis=0), [0.6, 0.4, 0, 0], atol=0.12)
 
 
 def test_onnx_gives_what_torch_gives_for_any_number_of_patches(tmp_path: Path) -> None:

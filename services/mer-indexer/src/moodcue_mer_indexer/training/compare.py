@@ -63,6 +63,7 @@ class _Data:
     spectrograms: Sequence[NDArray[np.float16]]
     targets: NDArray[np.float32]
     folds: NDArray[np.int64]
+    mel: MelSettings
 
 
 def compare(
@@ -113,12 +114,12 @@ def compare(
             spectrograms=load_spectrograms(songs, settings=mel, cache=cache, workers=jobs),
             targets=targets,
             folds=assigned,
+            mel=mel,
         )
         for architecture in ARCHITECTURES:
             yield _measure(
                 loaded,
                 folder=out / f"{architecture}-{name}",
-                mel=mel,
                 settings=msgspec.structs.replace(settings, architecture=architecture),
                 spectrogram=name,
             )
@@ -132,7 +133,7 @@ def _baseline(
 
 
 def _measure(
-    data: _Data, *, folder: Path, mel: MelSettings, settings: FitSettings, spectrogram: str
+    data: _Data, *, folder: Path, settings: FitSettings, spectrogram: str
 ) -> dict[str, Any]:
     seconds = 0.0
     probabilities = np.zeros_like(data.targets, dtype=np.float64)
@@ -142,7 +143,7 @@ def _measure(
         probabilities[unseen] = answer["probabilities"]
         seconds += answer["seconds"]
         log.info("fold done", architecture=settings.architecture, input=spectrogram, fold=fold)
-    network = build_network(settings.architecture, n_mels=mel.n_mels, dropout=settings.dropout)
+    network = build_network(settings.architecture, n_mels=data.mel.n_mels, dropout=settings.dropout)
     return {
         "architecture": settings.architecture,
         "spectrogram": spectrogram,
@@ -159,14 +160,14 @@ def _held_out(data: _Data, *, folder: Path, settings: FitSettings, fold: int) ->
     Processor time stands beside them; that of epochs before an interruption is not in it.
     """
     finished = folder / f"fold-{fold:02d}.json"
-    stated = msgspec.to_builtins(settings)
+    stated = _stated(data, settings=settings)
     if finished.is_file():
         kept: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
-        if kept["settings"] == stated:
+        if kept["stated"] == stated:
             return kept
     seen, unseen = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
     start = time.process_time()
-    checkpoint = folder / f"fold-{fold:02d}-{_key(stated)}.pt"
+    checkpoint = folder / f"fold-{fold:02d}-{stated[:8]}.pt"
     network = fit(
         [data.spectrograms[i] for i in seen.tolist()],
         targets=data.targets[seen],
@@ -183,7 +184,7 @@ def _held_out(data: _Data, *, folder: Path, settings: FitSettings, fold: int) ->
     )
     temporary = finished.with_suffix(f".{os.getpid()}.tmp")
     answer = {
-        "settings": stated,
+        "stated": stated,
         "seconds": time.process_time() - start,
         "probabilities": rows.tolist(),
     }
@@ -193,9 +194,13 @@ def _held_out(data: _Data, *, folder: Path, settings: FitSettings, fold: int) ->
     return answer
 
 
-def _key(stated: dict[str, Any]) -> str:
-    """Return a short name of settings, so that a checkpoint of others is not continued."""
-    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:8]
+def _stated(data: _Data, *, settings: FitSettings) -> str:
+    """Return a digest of all that decides a fold's answer, so that another one is not taken."""
+    songs = [
+        (song.file, int(fold), song.targets)
+        for song, fold in zip(data.songs, data.folds, strict=True)
+    ]
+    return hashlib.sha256(msgspec.json.encode((settings, data.mel, songs))).hexdigest()
 
 
 def _figures(targets: NDArray[np.float32], probabilities: NDArray[np.float64]) -> dict[str, Any]:
