@@ -12,12 +12,14 @@ from moodcue_mer_indexer.analysis import Analysed, Failure
 from moodcue_mer_indexer.emotion import summarise
 from moodcue_mer_indexer.tags import read_tags
 
-FORMATS = (".mp3", ".flac", ".ogg", ".opus", ".m4a", ".wav", ".aiff", ".wma")
+FORMATS = (".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wav", ".aiff", ".wma")
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 _ENCODERS = {
     ".mp3": "libmp3lame",
     ".flac": "flac",
     ".opus": "libopus",
     ".m4a": "aac",
+    ".aac": "aac",
     ".wav": "pcm_s16le",
     ".aiff": "pcm_s16be",
     ".wma": "wmav2",
@@ -39,8 +41,9 @@ def write_audio(
     sound: NDArray[np.float32] | None = None,
     rate: int = 48_000,
     tags: dict[str, str] | None = None,
+    encoder: str | None = None,
 ) -> Path:
-    """Encode a sound in the format of the path's suffix."""
+    """Encode a sound in the format of the path's suffix, with its usual encoder or another."""
     samples = tone(rate=rate) if sound is None else sound
     if path.suffix == ".ogg":
         # PyAV brings no Vorbis encoder.
@@ -49,10 +52,10 @@ def write_audio(
                 setattr(file, name, value)
             file.write(samples)
         return path
-    layout = "stereo" if samples.shape[1] == 2 else "mono"
+    layout = _LAYOUTS[samples.shape[1]]
     with av.open(str(path), "w") as container:
         container.metadata.update(tags or {})
-        stream = container.add_stream(_ENCODERS[path.suffix], rate=rate, layout=layout)
+        stream = container.add_stream(encoder or _ENCODERS[path.suffix], rate=rate, layout=layout)
         assert isinstance(stream, av.AudioStream)
         stream.bit_rate = 128_000
         for start in range(0, len(samples), 1024):

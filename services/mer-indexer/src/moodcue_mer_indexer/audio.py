@@ -17,6 +17,7 @@ from moodcue_mer_indexer.containers import (
     protection,
     states_duration,
 )
+from moodcue_mer_indexer.downmix import mono_blocks
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -65,30 +66,10 @@ FailureKind = Literal[
 _MINIMUM_SHARE_DECODED = 0.9
 _MINIMUM_SECONDS = 0.5
 
-# Two seconds of CD sound: the calls per block cost little then, and so does the memory.
-_BLOCK_SAMPLES = 88_200
-
 # A song is a file of one of these; FFmpeg also reads play lists, pictures and addresses, and a
 # file that calls itself a song must not make it open others.
 _DEMUXERS = "aac,aiff,asf,flac,mov,mp3,ogg,w64,wav"
 _ESTIMATES_DURATION = "aac"
-
-# Full scale and value of silence, by FFmpeg's names of formats without the "p" of planar ones.
-_SAMPLE_FORMATS = {
-    "u8": (128.0, 128.0),
-    "s16": (32768.0, 0.0),
-    "s32": (2147483648.0, 0.0),
-    "flt": (1.0, 0.0),
-    "dbl": (1.0, 0.0),
-}
-
-_HALF = 0.5
-_SIDE = 0.5**0.5 / 2
-# The mean of left and right of the stereo downmix of ITU-R BS.775-3, table 2: a song is as loud
-# from its surround mix as from the stereo one. The channel of low effects is left out, as there.
-_DOWNMIX = {"FL": _HALF, "FR": _HALF, "FC": 2 * _SIDE, "LFE": 0.0} | dict.fromkeys(
-    ("BL", "BR", "SL", "SR", "BC"), _SIDE
-)
 
 
 class AudioError(MoodcueError):
@@ -112,8 +93,8 @@ class AudioError(MoodcueError):
 def stream_audio(path: Path, *, sample_rate: int) -> Iterator[NDArray[np.float32]]:
     """Yield the samples of an audio file in order, mixed down to mono and resampled.
 
-    Memory is bounded by one packet and `_BLOCK_SAMPLES` per channel, whatever the length of the
-    file. The rate and the channels may change on the way.
+    Memory is bounded by one packet and two seconds, whatever the length of the file. The rate and
+    the channels may change on the way.
 
     A file that was cut off is noticed where it states a duration or a size, and in Ogg where a
     page is incomplete. MP3 without a Xing header and raw AAC state neither, and give what is
@@ -224,7 +205,7 @@ def _resampled(
     stream = _stream(container, path=path)
     rate = 0
     resampler: soxr.ResampleStream | None = None
-    for block, block_rate in _mono_blocks(_frames(container, stream)):
+    for block, block_rate in mono_blocks(_frames(container, stream)):
         if resampler is None or block_rate != rate:
             yield from _rest(resampler)
             rate = block_rate
@@ -284,73 +265,35 @@ def _frames(
             continue
 
 
-def _mono_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[tuple[NDArray[np.float32], int]]:
-    """Gather frames, mix them down, and yield blocks with their rate.
-
-    A codec's frames last 3 to 100 ms. One call of each step per frame would cost as much as
-    the decoding itself.
-    """
-    shape: tuple[str, int, tuple[str, ...]] | None = None
-    gathered = np.empty((0, 0), dtype=np.float32)
-    filled = 0
-    for frame in frames:
-        found = (frame.format.name, frame.sample_rate, _channels(frame))
-        if shape != found or filled + frame.samples > gathered.shape[1]:
-            if shape is not None and filled:
-                yield _mono(gathered[:, :filled], shape), shape[1]
-            shape, filled = found, 0
-            size = max(_BLOCK_SAMPLES, frame.samples)
-            if gathered.shape[0] != len(found[2]) or gathered.shape[1] < size:
-                gathered = np.empty((len(found[2]), size), dtype=np.float32)
-        _copy(frame, gathered[:, filled : filled + frame.samples])
-        filled += frame.samples
-    if shape is not None and filled:
-        yield _mono(gathered[:, :filled], shape), shape[1]
-
-
-def _channels(frame: av.AudioFrame) -> tuple[str, ...]:
-    return tuple(channel.name for channel in frame.layout.channels)
-
-
-def _copy(frame: av.AudioFrame, target: NDArray[np.float32]) -> None:
-    """Copy a frame's samples as they are into an array ``(channels, samples)``."""
-    samples = frame.to_ndarray()
-    target[:] = samples if frame.format.is_planar else samples.reshape(-1, len(target)).T
-
-
-def _mono(
-    gathered: NDArray[np.float32], shape: tuple[str, int, tuple[str, ...]]
-) -> NDArray[np.float32]:
-    """Return the mix of channels as they were copied, full scale -1 to 1."""
-    sample_format, _, channels = shape
-    name = sample_format.removesuffix("p")
-    if name not in _SAMPLE_FORMATS:
-        raise ValueError(f"samples of the format {sample_format!r} are not known")
-    full_scale, silence = _SAMPLE_FORMATS[name]
-    if len(channels) == 1:
-        mix = np.ones(1)
-    elif set(channels) <= _DOWNMIX.keys():
-        mix = np.array([_DOWNMIX[channel] for channel in channels])
-    else:
-        mix = np.full(len(channels), 1 / len(channels))
-    weights = (mix / full_scale).astype(np.float32)
-    return np.asarray(weights @ gathered - np.float32(silence * weights.sum()))
-
-
 def _explained(path: Path, error: Exception, *, seconds: float) -> AudioError:
-    if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
+    """Return why decoding ended with an error of FFmpeg or of the operating system."""
+    if isinstance(error, OSError):
         return _unreadable(path, error)
+    try:
+        evidence = cut_off(path)
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as failed:
+        return _unreadable(path, failed)
+    if evidence is not None:
+        return _truncated(path, evidence)
+    # Without the path, which stands elsewhere.
+    words = (getattr(error, "strerror", None) or str(error)).partition(": 'file:")[0]
     if seconds > 0:
         return AudioError(
             path,
             kind="damaged",
-            reason=f"cannot be decoded beyond {seconds:.1f} s ({error})",
+            reason=f"cannot be decoded beyond {seconds:.1f} s ({words})",
             remedy="copy the file again from its source",
         )
+    return _not_audio(path, f"{words}, it begins with {head!r}")
+
+
+def _not_audio(path: Path, why: str) -> AudioError:
     return AudioError(
         path,
         kind="not-audio",
-        reason=f"cannot be decoded as audio ({error})",
+        reason=f"cannot be decoded as audio ({why})",
         remedy="play it to see whether it is damaged, or remove it from the folder",
     )
 
@@ -364,23 +307,24 @@ def _unreadable(path: Path, error: OSError) -> AudioError:
     )
 
 
+def _truncated(path: Path, evidence: str) -> AudioError:
+    return AudioError(
+        path,
+        kind="truncated",
+        reason=f"truncated: {evidence}",
+        remedy="copy the file again from its source",
+    )
+
+
 def _check_length(
     path: Path, *, seconds: float, stated_seconds: float, evidence: str | None
 ) -> None:
     if evidence is not None:
-        raise AudioError(
-            path,
-            kind="truncated",
-            reason=f"truncated: {evidence}",
-            remedy="copy the file again from its source",
-        )
+        raise _truncated(path, evidence)
     if seconds < _MINIMUM_SHARE_DECODED * stated_seconds:
-        raise AudioError(
-            path,
-            kind="truncated",
-            reason=f"truncated: {seconds:.1f} s of the stated {stated_seconds:.1f} s are there",
-            remedy="copy the file again from its source",
-        )
+        raise _truncated(path, f"{seconds:.1f} s of the stated {stated_seconds:.1f} s are there")
+    if seconds == 0:
+        raise _not_audio(path, "no packet of it holds any sound")
     if seconds < _MINIMUM_SECONDS:
         raise AudioError(
             path,
