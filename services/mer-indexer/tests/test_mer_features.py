@@ -1,13 +1,14 @@
 import time
 import tracemalloc
 
-import librosa
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from moodcue_mer_indexer.features import FactsMeter, SongFacts
 from moodcue_mer_indexer.mel import MelSettings, stream_log_mel
+
+librosa = pytest.importorskip("librosa")
 
 RATE = 16_000
 COARSE = MelSettings(

@@ -3,7 +3,6 @@ import sys
 import time
 from typing import Any
 
-import librosa
 import msgspec
 import numpy as np
 import pytest
@@ -16,6 +15,8 @@ from moodcue_mer_indexer.mel import (
     log_mel,
     stream_log_mel,
 )
+
+librosa = pytest.importorskip("librosa")
 
 SETTINGS = MelSettings(
     sample_rate=16_000,
