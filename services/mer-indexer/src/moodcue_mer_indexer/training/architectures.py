@@ -74,7 +74,7 @@ class RecurrentNetwork(nn.Module):
         super().__init__()
         self.band_norm = nn.BatchNorm1d(n_mels)
         self.convolutions = _plain_convolutions()
-        self.step = nn.Linear(_WIDTHS[-1] * (n_mels // 16), _HIDDEN)
+        self.step = nn.Linear(_WIDTHS[-1] * _bands_left(n_mels), _HIDDEN)
         self.lstm = nn.LSTM(_HIDDEN, _HIDDEN, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(_HIDDEN, classes))
 
@@ -166,6 +166,11 @@ def _plain_convolutions() -> nn.Sequential:
         pool = (2, 2) if number < 2 else (2, 1)  # noqa: PLR2004 - four halvings of the frames
         layers += [*convolution(narrow, wide, kernel_size=3), nn.MaxPool2d(pool)]
     return _channels_last(nn.Sequential(*layers))
+
+
+def _bands_left(n_mels: int) -> int:
+    """Return the bands that `_plain_convolutions` leaves: the stride rounds up, pools down."""
+    return -(-n_mels // 2) // 8
 
 
 def _as_image(patches: Tensor) -> Tensor:
