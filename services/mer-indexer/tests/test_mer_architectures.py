@@ -15,7 +15,8 @@ from moodcue_mer_indexer.training.compare import SPECTROGRAMS  # noqa: E402
 
 def patches(*, bands: int, count: int = 3, frames: int = 64) -> Tensor:
     noise = np.random.default_rng(1).normal(-40, 10, (count, bands, frames))
-    return torch.from_numpy(noise.astype(np.float32))
+    made: Tensor = torch.from_numpy(noise.astype(np.float32))
+    return made
 
 
 def answers(architecture: Architecture, inputs: Tensor) -> Tensor:
