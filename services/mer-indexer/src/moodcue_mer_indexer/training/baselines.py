@@ -5,9 +5,7 @@ centroid, bandwidth and roll-off, loudness, zero crossings (means and deviations
 the tempo.
 """
 
-import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +17,9 @@ from sklearn.svm import SVC
 
 from moodcue_mer_indexer.audio import decode_audio
 from moodcue_mer_indexer.dataset import DatasetError, LabelledSong
-from moodcue_mer_indexer.processes import worker_pool
 from moodcue_mer_indexer.tables import columns_of, read_table
 from moodcue_mer_indexer.training.cache import song_key
+from moodcue_mer_indexer.training.files import compute_missing
 
 __all__ = [
     "classify_by_svm",
@@ -86,12 +84,8 @@ def load_hand_features(
     Raises:
         AudioError: A song cannot be decoded.
     """
-    cache.mkdir(parents=True, exist_ok=True)
     paths = [cache / f"{song_key(song, of=_KIND)}.npy" for song in songs]
-    missing = [(s.path, p) for s, p in zip(songs, paths, strict=True) if not p.is_file()]
-    if missing:
-        with worker_pool(workers) as pool:
-            list(pool.map(partial(_compute, sample_rate=_RATE), missing, chunksize=8))
+    compute_missing([song.path for song in songs], paths, compute=_listen, workers=workers)
     return np.stack([np.load(path) for path in paths])
 
 
@@ -166,9 +160,5 @@ def classify_by_svm(
     return answers
 
 
-def _compute(job: tuple[Path, Path], *, sample_rate: int) -> None:
-    source, target = job
-    samples = decode_audio(source, sample_rate=sample_rate)
-    temporary = target.with_name(f"{target.stem}.{os.getpid()}.tmp.npy")
-    np.save(temporary, hand_features(samples, sample_rate=sample_rate))
-    temporary.replace(target)
+def _listen(path: Path) -> NDArray[np.float64]:
+    return hand_features(decode_audio(path, sample_rate=_RATE), sample_rate=_RATE)

@@ -1,7 +1,6 @@
 """Spectrograms of a dataset, computed once and kept on disk."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from moodcue_mer_indexer.audio import decode_audio
 from moodcue_mer_indexer.dataset import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings, log_mel
-from moodcue_mer_indexer.processes import worker_pool
+from moodcue_mer_indexer.training.files import compute_missing
 
 __all__ = ["cache_spectrograms", "load_spectrograms", "song_key"]
 
@@ -54,12 +53,9 @@ def cache_spectrograms(
         AudioError: A song cannot be decoded. Training on fewer songs than stated would be silent
             damage, so one bad file ends it.
     """
-    cache.mkdir(parents=True, exist_ok=True)
     paths = [cache / f"{song_key(song, of=settings)}.npy" for song in songs]
-    missing = [(s.path, p) for s, p in zip(songs, paths, strict=True) if not p.is_file()]
-    if missing:
-        with worker_pool(workers) as pool:
-            list(pool.map(partial(_compute, settings=settings), missing, chunksize=8))
+    compute = partial(_spectrogram, settings=settings)
+    compute_missing([song.path for song in songs], paths, compute=compute, workers=workers)
     return paths
 
 
@@ -75,9 +71,6 @@ def song_key(song: LabelledSong, *, of: MelSettings | str) -> str:
     return hashlib.blake2b(msgspec.json.encode(identity), digest_size=16).hexdigest()
 
 
-def _compute(job: tuple[Path, Path], *, settings: MelSettings) -> None:
-    source, target = job
-    samples = decode_audio(source, sample_rate=settings.sample_rate)
-    temporary = target.with_name(f"{target.stem}.{os.getpid()}.tmp.npy")
-    np.save(temporary, log_mel(samples, settings=settings).astype(np.float16))
-    temporary.replace(target)
+def _spectrogram(path: Path, *, settings: MelSettings) -> NDArray[np.float16]:
+    samples = decode_audio(path, sample_rate=settings.sample_rate)
+    return log_mel(samples, settings=settings).astype(np.float16)

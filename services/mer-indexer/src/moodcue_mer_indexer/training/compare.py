@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from moodcue_mer_indexer.training.baselines import (
     read_features,
 )
 from moodcue_mer_indexer.training.cache import load_spectrograms
+from moodcue_mer_indexer.training.files import write_json
 from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
 from moodcue_mer_indexer.training.folds import assign_folds
 
@@ -182,14 +182,12 @@ def _held_out(data: _Data, *, folder: Path, settings: FitSettings, fold: int) ->
         patch_frames=settings.patch_frames,
         device=torch.device("cpu"),
     )
-    temporary = finished.with_suffix(f".{os.getpid()}.tmp")
     answer = {
         "stated": stated,
         "seconds": time.process_time() - start,
         "probabilities": rows.tolist(),
     }
-    temporary.write_text(json.dumps(answer), encoding="utf-8")
-    temporary.replace(finished)
+    write_json(finished, answer)
     checkpoint.unlink(missing_ok=True)
     return answer
 

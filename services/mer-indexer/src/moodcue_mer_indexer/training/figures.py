@@ -1,6 +1,5 @@
 """What the backbone says of every patch of a dataset, computed once and kept on disk."""
 
-import os
 from collections.abc import Sequence
 from functools import cache as remember
 from functools import partial
@@ -11,9 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from moodcue_mer_indexer.mel import cut_patches
-from moodcue_mer_indexer.processes import worker_pool
 from moodcue_mer_indexer.training.backbone import TAGGER_MEL, Backbone
 from moodcue_mer_indexer.training.export import export_onnx
+from moodcue_mer_indexer.training.files import compute_missing
 
 __all__ = ["cut_song", "load_figures"]
 
@@ -37,15 +36,13 @@ def load_figures(
         Arrays ``(patches, figures)``, half precision.
     """
     folder = cache / f"figures-{digest[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / source.name for source in spectrograms]
-    missing = [(s, p) for s, p in zip(spectrograms, paths, strict=True) if not p.is_file()]
-    if missing:
+    if not all(path.is_file() for path in paths):
         # Several times as fast as torch on a CPU.
         graph = folder / "backbone.onnx"
         export_onnx(backbone, path=graph, mel=TAGGER_MEL, output=_OUTPUT)
-        with worker_pool(workers) as pool:
-            list(pool.map(partial(_compute, graph=graph), missing, chunksize=8))
+        compute = partial(_figures, graph=graph)
+        compute_missing(spectrograms, paths, compute=compute, workers=workers)
     return [np.load(path) for path in paths]
 
 
@@ -55,17 +52,14 @@ def cut_song(spectrogram: NDArray[np.float16]) -> NDArray[np.float32]:
     return np.stack(list(cut_patches(pieces, frames=TAGGER_MEL.patch_frames)))
 
 
-def _compute(job: tuple[Path, Path], *, graph: Path) -> None:
-    source, target = job
-    patches = cut_song(np.load(source))
+def _figures(spectrogram: Path, *, graph: Path) -> NDArray[np.float16]:
+    patches = cut_song(np.load(spectrogram))
     session = _session(graph)
     rows = [
         session.run([_OUTPUT], {"log_mel": patches[start : start + _PATCHES_AT_ONCE]})[0]
         for start in range(0, len(patches), _PATCHES_AT_ONCE)
     ]
-    temporary = target.with_name(f"{target.stem}.{os.getpid()}.tmp.npy")
-    np.save(temporary, np.concatenate(rows).astype(np.float16))
-    temporary.replace(target)
+    return np.concatenate(rows).astype(np.float16)
 
 
 @remember

@@ -1,7 +1,6 @@
 """Fit one network: deterministic for a seed, and resumable after any epoch."""
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from torch.nn import functional
 from moodcue_mer_indexer.mel import cut_patches
 from moodcue_mer_indexer.training.architectures import Architecture, build_network
 from moodcue_mer_indexer.training.augment import Augmentation, augment, crop, mix
+from moodcue_mer_indexer.training.files import replacing
 
 __all__ = ["FitSettings", "fit", "predict_songs"]
 
@@ -213,12 +213,10 @@ def _save(
     optimiser: torch.optim.Optimizer,
     epochs_done: int,
 ) -> None:
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    temporary = checkpoint.with_name(f"{checkpoint.name}.{os.getpid()}.tmp")
     state = {
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
         "epochs_done": epochs_done,
     }
-    torch.save(state, temporary)
-    temporary.replace(checkpoint)
+    with replacing(checkpoint) as temporary:
+        torch.save(state, temporary)

@@ -11,7 +11,6 @@ Layout of a run's folder::
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ from moodcue_mer_indexer.training.backbone import TAGGER_MEL, Backbone, load_bac
 from moodcue_mer_indexer.training.cache import cache_spectrograms
 from moodcue_mer_indexer.training.export import export_onnx
 from moodcue_mer_indexer.training.figures import cut_song, load_figures
+from moodcue_mer_indexer.training.files import write_json
 from moodcue_mer_indexer.training.folds import assign_folds
 from moodcue_mer_indexer.training.heads import (
     Heads,
@@ -149,10 +149,10 @@ def train(
     _claim(out, settings=run)
     loaded = _load(songs, network=network, run=run, cache=cache, jobs=jobs)
     assigned = loaded.folds.tolist()
-    _write_json(out / "folds.json", dict(zip((s.file for s in songs), assigned, strict=True)))
+    write_json(out / "folds.json", dict(zip((s.file for s in songs), assigned, strict=True)))
     trained, logits = _cross_validate(loaded, run=run)
     metrics = _calibrate(trained, loaded, logits=logits)
-    _write_json(out / "metrics.json", metrics)
+    write_json(out / "metrics.json", metrics)
     everything = fit_heads(loaded.figures, targets=loaded.targets, settings=settings)
     everything.calibrate(metrics["temperature"])
     for fold, heads in enumerate([*trained, everything]):
@@ -186,7 +186,7 @@ def _claim(out: Path, *, settings: RunSettings) -> None:
         raise TrainingError(
             f"{out} holds a run with other settings; give another --out, or remove that folder"
         )
-    _write_json(path, stated)
+    write_json(path, stated)
 
 
 def _load(
@@ -285,10 +285,3 @@ def _export(
         },
         metrics=metrics,
     )
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
