@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
 
 from moodcue.taxonomy import emotions_at
 
@@ -83,8 +84,7 @@ def summarise(patches: ArrayLike, *, patch_seconds: float) -> SongEmotion:
 def _pool(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the normalised geometric mean ``(4,)`` of rows of probabilities."""
     logarithms = np.log(np.maximum(rows, LEAST_PROBABILITY)).mean(axis=0)
-    powers = np.exp(logarithms - logarithms.max())
-    return np.asarray(powers / powers.sum())
+    return np.asarray(softmax(logarithms))
 
 
 def _plane(quadrants: NDArray[np.float64]) -> NDArray[np.float64]:

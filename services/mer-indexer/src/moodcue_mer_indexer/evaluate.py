@@ -14,7 +14,7 @@ from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.analysis import Analysed, analyse_files
 from moodcue_mer_indexer.dataset import DatasetError, LabelledSong, load_labels
-from moodcue_mer_indexer.metrics import macro_f1_interval, quadrant_metrics
+from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.progress import show_progress
 
 __all__ = ["TRAINING_SONGS", "evaluate_held_out_folds", "evaluate_model", "song_digest"]
@@ -145,8 +145,4 @@ def _figures(songs: Sequence[LabelledSong], probabilities: Probabilities) -> dic
         raise DatasetError("no song of the dataset can be used; see the log for the reasons")
     truth = np.array([song.quadrant for song in songs], dtype=np.int64)
     rows = np.array([probabilities[song.file] for song in songs])
-    return {
-        "n": len(songs),
-        **quadrant_metrics(truth, rows),
-        "macro_f1_interval_95": list(macro_f1_interval(truth, rows)),
-    }
+    return scored(truth, rows)

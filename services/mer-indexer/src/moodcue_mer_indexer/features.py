@@ -24,7 +24,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from moodcue_mer_indexer.mel import MelSettings
+from moodcue_mer_indexer.mel import MelSettings, hann_window
 
 __all__ = ["FactsMeter", "SongFacts", "tempo_of"]
 
@@ -149,7 +149,7 @@ class FactsMeter:
         loud = np.square(windows).mean(axis=1) > 10 ** (_SILENCE_DBFS / 10)
         if not loud.any():
             return
-        magnitudes = np.abs(scipy.fft.rfft(windows[loud] * _hann(), axis=1))
+        magnitudes = np.abs(scipy.fft.rfft(windows[loud] * hann_window(_WINDOW), axis=1))
         self._windows += len(magnitudes)
         self._shape += _shape(magnitudes, rate=self._rate).sum(axis=0)
         chroma = magnitudes @ _chroma_bank(self._rate)
@@ -285,10 +285,3 @@ def _chroma_bank(rate: int) -> NDArray[np.float32]:
     bank = np.concatenate([np.zeros((1, 12)), share]).astype(np.float32)
     bank.flags.writeable = False
     return bank
-
-
-@cache
-def _hann() -> NDArray[np.float32]:
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
-    window.flags.writeable = False
-    return window

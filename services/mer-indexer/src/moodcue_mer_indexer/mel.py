@@ -15,7 +15,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["MelSettings", "cut_patches", "filter_bank", "log_mel", "stream_log_mel"]
+__all__ = ["MelSettings", "cut_patches", "filter_bank", "hann_window", "log_mel", "stream_log_mel"]
 
 # Power below -80 dB of full scale is silence to a listener, and to the model.
 _POWER_FLOOR = 1e-8
@@ -82,7 +82,7 @@ def log_mel(samples: NDArray[np.float32], *, settings: MelSettings) -> NDArray[n
     frames = np.lib.stride_tricks.sliding_window_view(
         np.asarray(samples, dtype=np.float32), settings.n_fft
     )[:: settings.hop_length]
-    window = _window(settings.n_fft)
+    window = hann_window(settings.n_fft)
     bank = filter_bank(settings)
     decibels = np.empty((settings.n_mels, len(frames)), dtype=np.float32)
     for start in range(0, len(frames), _FRAMES_AT_ONCE):
@@ -135,8 +135,8 @@ def _mel_to_hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def _window(size: int) -> NDArray[np.float32]:
-    """Return a periodic Hann window."""
+def hann_window(size: int) -> NDArray[np.float32]:
+    """Return a periodic Hann window, shape ``(size,)``; shared and read-only."""
     turns = np.arange(size) / size
     window = (0.5 - 0.5 * np.cos(2 * np.pi * turns)).astype(np.float32)
     window.flags.writeable = False

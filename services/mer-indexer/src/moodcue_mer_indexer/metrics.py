@@ -1,15 +1,31 @@
 """Figures of merit for quadrant predictions, with numpy alone."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.taxonomy import QUADRANTS
 
-__all__ = ["macro_f1_interval", "quadrant_metrics"]
+__all__ = ["macro_f1_interval", "quadrant_metrics", "scored"]
 
 _CALIBRATION_BINS = 15
 _HIGH_AROUSAL = np.array([True, True, False, False])
 _HIGH_VALENCE = np.array([True, False, False, True])
+
+
+def scored(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+    """Return how many songs were judged, `quadrant_metrics`, and the interval of the macro-F1.
+
+    Args:
+        truth: Quadrant index per song, shape ``(songs,)``.
+        probabilities: Shape ``(songs, 4)``, rows sum to 1.
+    """
+    return {
+        "n": len(truth),
+        **quadrant_metrics(truth, probabilities),
+        "macro_f1_interval_95": list(macro_f1_interval(truth, probabilities)),
+    }
 
 
 def quadrant_metrics(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from moodcue_mer_indexer.dataset import LabelledSong, load_dataset
 from moodcue_mer_indexer.mel import MelSettings
-from moodcue_mer_indexer.metrics import macro_f1_interval, quadrant_metrics
+from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.training.architectures import (
     ARCHITECTURES,
     build_network,
@@ -31,7 +31,7 @@ from moodcue_mer_indexer.training.baselines import (
 from moodcue_mer_indexer.training.cache import load_spectrograms
 from moodcue_mer_indexer.training.files import write_json
 from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
-from moodcue_mer_indexer.training.folds import assign_folds
+from moodcue_mer_indexer.training.folds import SPLIT_SEED, assign_folds
 
 __all__ = ["COMPARED_MEL", "SPECTROGRAMS", "compare"]
 
@@ -53,8 +53,6 @@ SPECTROGRAMS: Final = {
     "linear": msgspec.structs.replace(COMPARED_MEL, scale="linear"),
 }
 """The inputs that are compared, by name."""
-
-_SPLIT_SEED = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +97,7 @@ def compare(
     torch.set_num_threads(1)
     songs = load_dataset(data)
     targets = np.array([song.targets for song in songs], dtype=np.float32)
-    assigned = assign_folds(songs, folds=folds, seed=_SPLIT_SEED)
+    assigned = assign_folds(songs, folds=folds, seed=SPLIT_SEED)
     always = most_frequent(targets, folds=assigned)
     yield _baseline("most frequent quadrant", targets=targets, answers=always)
     tables = {"svm on hand features": load_hand_features(songs, cache=cache, workers=jobs)}
@@ -129,7 +127,7 @@ def _baseline(
     name: str, *, targets: NDArray[np.float32], answers: NDArray[np.float64]
 ) -> dict[str, Any]:
     # A decision without probabilities has no calibration.
-    return {"architecture": name, **_figures(targets, answers), "ece": None}
+    return {"architecture": name, **scored(targets.argmax(axis=1), answers), "ece": None}
 
 
 def _measure(
@@ -150,7 +148,7 @@ def _measure(
         "epochs": settings.epochs,
         "parameters": parameters_of(network),
         "seconds": round(seconds),
-        **_figures(data.targets, probabilities),
+        **scored(data.targets.argmax(axis=1), probabilities),
     }
 
 
@@ -199,12 +197,3 @@ def _stated(data: _Data, *, settings: FitSettings) -> str:
         for song, fold in zip(data.songs, data.folds, strict=True)
     ]
     return hashlib.sha256(msgspec.json.encode((settings, data.mel, songs))).hexdigest()
-
-
-def _figures(targets: NDArray[np.float32], probabilities: NDArray[np.float64]) -> dict[str, Any]:
-    truth = targets.argmax(axis=1)
-    return {
-        "n": len(truth),
-        **quadrant_metrics(truth, probabilities),
-        "macro_f1_interval_95": list(macro_f1_interval(truth, probabilities)),
-    }

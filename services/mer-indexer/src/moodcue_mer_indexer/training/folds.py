@@ -1,6 +1,7 @@
 """Splits of the songs that keep every artist on one side."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from moodcue_mer_indexer.dataset import LabelledSong
 
-__all__ = ["assign_folds"]
+__all__ = ["SPLIT_SEED", "assign_folds"]
+
+SPLIT_SEED: Final = 7
+"""Of all runs, so that their figures are of the same folds."""
 
 
 def assign_folds(songs: Sequence[LabelledSong], *, folds: int, seed: int) -> NDArray[np.int64]:

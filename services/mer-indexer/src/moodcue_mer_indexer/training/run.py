@@ -21,6 +21,7 @@ import numpy as np
 import structlog
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from moodcue.errors import MoodcueError
@@ -28,14 +29,14 @@ from moodcue.model_folder import WEIGHTS
 from moodcue_mer_indexer.dataset import LabelledSong, load_dataset
 from moodcue_mer_indexer.evaluate import song_digest
 from moodcue_mer_indexer.mel import MelSettings
-from moodcue_mer_indexer.metrics import macro_f1_interval, quadrant_metrics
+from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.model import QuadrantNetwork
 from moodcue_mer_indexer.training.backbone import TAGGER_MEL, Backbone, load_backbone
 from moodcue_mer_indexer.training.cache import cache_spectrograms
 from moodcue_mer_indexer.training.export import export_onnx
 from moodcue_mer_indexer.training.figures import cut_song, load_figures
 from moodcue_mer_indexer.training.files import write_json
-from moodcue_mer_indexer.training.folds import assign_folds
+from moodcue_mer_indexer.training.folds import SPLIT_SEED, assign_folds
 from moodcue_mer_indexer.training.heads import (
     Heads,
     HeadSettings,
@@ -140,7 +141,7 @@ def train(
     songs = load_dataset(data)
     run = RunSettings(
         folds=folds,
-        split_seed=7,
+        split_seed=SPLIT_SEED,
         songs=len(songs),
         backbone=_digest(network),
         mel=TAGGER_MEL,
@@ -230,20 +231,13 @@ def _calibrate(
         others = data.folds != fold
         temperature = fit_temperature(logits[others], data.targets[others])
         heads.calibrate(temperature)
-        probabilities[~others] = _softmax(logits[~others] / temperature)
+        probabilities[~others] = softmax(logits[~others] / temperature, axis=1)
     truth = data.targets.argmax(axis=1)
     return {
         "protocol": f"artist-disjoint {len(trained)}-fold cross-validation, out of fold",
-        "n": len(data.songs),
-        **quadrant_metrics(truth, probabilities),
-        "macro_f1_interval_95": list(macro_f1_interval(truth, probabilities)),
+        **scored(truth, probabilities),
         "temperature": fit_temperature(logits, data.targets),
     }
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _export(
