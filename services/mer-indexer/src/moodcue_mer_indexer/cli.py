@@ -86,18 +86,10 @@ def _add_compose(commands: Any) -> None:
 
 def _add_train(commands: Any) -> None:
     train = commands.add_parser("train", help="train the model (needs the extra 'train')")
-    train.add_argument("data", type=Path, metavar="DATA", help="folder of labelled music")
-    train.add_argument("--out", type=Path, required=True, help="folder of the run; resumes there")
+    _add_options_of_training(train, folds=10, epochs=25)
     train.add_argument(
         "--taggers", type=Path, help="folder of the backbone's weights (default: package musicnn)"
     )
-    train.add_argument(
-        "--cache", type=Path, help="folder of spectrograms and figures (default: OUT/cache)"
-    )
-    train.add_argument("--folds", type=int, default=10)
-    train.add_argument("--epochs", type=int, default=25)
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--jobs", type=int, default=1, help="processes that listen")
     train.set_defaults(command="train")
 
 
@@ -105,19 +97,23 @@ def _add_compare(commands: Any) -> None:
     compare = commands.add_parser(
         "compare", help="train architectures from random weights on equal terms (extra 'train')"
     )
-    compare.add_argument("data", type=Path, metavar="DATA", help="folder of labelled music")
-    compare.add_argument(
-        "--out", type=Path, required=True, help="folder of the runs; resumes there"
-    )
-    compare.add_argument("--cache", type=Path, help="folder of spectrograms (default: OUT/cache)")
+    _add_options_of_training(compare, folds=5, epochs=30)
     compare.add_argument(
         "--features", type=Path, metavar="CSV", help="features by SongID, for an SVM beside them"
     )
-    compare.add_argument("--folds", type=int, default=5)
-    compare.add_argument("--epochs", type=int, default=30)
-    compare.add_argument("--seed", type=int, default=0)
-    compare.add_argument("--jobs", type=int, default=1, help="processes that listen")
     compare.set_defaults(command="compare")
+
+
+def _add_options_of_training(parser: Any, *, folds: int, epochs: int) -> None:
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder of labelled music")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; resumes there")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of what is computed once (default: OUT/cache)"
+    )
+    parser.add_argument("--folds", type=int, default=folds)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that listen")
 
 
 def _add_export(commands: Any) -> None:

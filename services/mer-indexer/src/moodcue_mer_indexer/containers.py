@@ -83,8 +83,7 @@ def cut_off(path: Path) -> str | None:
 
 
 def _cut_chunk(head: bytes, size: int) -> str | None:
-    order = "little" if head[:4] == b"RIFF" else "big"
-    stated = int.from_bytes(head[4:8], "little" if order == "little" else "big")
+    stated = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
     # Odd chunks are padded, and not every writer counts the padding.
     if stated >= _NEVER_FILLED_IN or stated + 7 <= size:
         return None
@@ -115,7 +114,7 @@ def _cut_box(file: BinaryIO, size: int) -> str | None:
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
         has_index = has_index or header[4:8] == b"moov"
-        if length == 0 or length < 8:  # noqa: PLR2004 - to the end of the file, or none
+        if length < 8:  # noqa: PLR2004 - to the end of the file, or none
             break
         at += length
         if at > size:

@@ -35,6 +35,8 @@ _STATIC = "song_level/static_annotations_averaged_songs_*.csv"
 _DYNAMIC = "dynamic (per second annotations)"
 _STATIC_COLUMNS = ("song_id", "valence_mean", "valence_std", "arousal_mean", "arousal_std")
 
+_AXES = ("valence", "arousal")
+
 _LOWEST: Final = 1.0
 _HIGHEST: Final = 9.0
 _MIDDLE: Final = (_LOWEST + _HIGHEST) / 2
@@ -69,7 +71,9 @@ def load_deam(folder: Path) -> list[LabelledSong]:
     artists = _artists(folder / "metadata")
     courses = [_courses(folder / _PER_SONG / _DYNAMIC / f"{axis}.csv") for axis in _AXES]
     songs = {
-        number: _song(row, folder=folder, table=table, artists=artists, courses=courses)
+        number: _song(
+            row, number=number, folder=folder, table=table, artists=artists, courses=courses
+        )
         for table in tables
         for row in read_table(table, columns=_STATIC_COLUMNS)
         for number in [_number(row["song_id"], table=table)]
@@ -77,18 +81,15 @@ def load_deam(folder: Path) -> list[LabelledSong]:
     return [songs[number] for number in sorted(songs)]
 
 
-_AXES = ("valence", "arousal")
-
-
 def _song(
     row: dict[str, str],
     *,
+    number: int,
     folder: Path,
     table: Path,
     artists: Mapping[int, str],
     courses: list[dict[int, _Course]],
 ) -> LabelledSong:
-    number = _number(row["song_id"], table=table)
     file = f"{_AUDIO}/{number}.mp3"
     if not (folder / file).is_file():
         raise DatasetError(f"{folder / file} is missing; unpack DEAM_audio.zip into {folder} again")

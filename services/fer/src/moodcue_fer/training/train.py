@@ -206,14 +206,13 @@ class Trainer:
         self, teachers: Sequence[FaceNetwork], crops: npt.NDArray[np.uint8]
     ) -> npt.NDArray[np.float32]:
         """Return the mean probabilities of teachers and both sides, shape (faces, 7)."""
+        asked = [teacher.eval().to(self._device) for teacher in teachers]
         rows = []
         for batch in torch.split(_as_tensor(crops).to(self._device), MEASURE_BATCH):
             upright = standardise(batch.float())
             with self._precision():
                 answers = [
-                    teacher.eval().to(self._device)(side).labels
-                    for teacher in teachers
-                    for side in (upright, upright.flip(3))
+                    teacher(side).labels for teacher in asked for side in (upright, upright.flip(3))
                 ]
             rows.append(torch.stack([functional.softmax(a.float(), 1) for a in answers]).mean(0))
         return np.asarray(torch.cat(rows).cpu().numpy(), dtype=np.float32)
