@@ -67,7 +67,7 @@ def test_an_svm_finds_what_separates_the_quadrants() -> None:
         [*certain(quadrants).T, generator.normal(0, 1000, 40)], axis=1
     ) + generator.normal(0, 0.05, (40, 5))
 
-    answers = classify_by_svm(features, targets=certain(quadrants), folds=np.arange(40) // 8)
+    answers = classify_by_svm(features, truth=np.asarray(quadrants), folds=np.arange(40) // 8)
 
     assert (answers.argmax(axis=1) == quadrants).mean() > 0.9
     np.testing.assert_array_equal(answers.sum(axis=1), 1)
@@ -79,16 +79,16 @@ def test_an_svm_never_learns_from_the_fold_that_it_judges() -> None:
     folds = np.array([0] * 6 + [1] * 9 + [2] * 9)
     features = certain(quadrants).astype(np.float64)
 
-    answers = classify_by_svm(features, targets=certain(quadrants), folds=folds)
+    answers = classify_by_svm(features, truth=np.asarray(quadrants), folds=folds)
 
     assert 3 not in answers[folds == 0].argmax(axis=1)
 
 
 def test_the_most_frequent_quadrant_is_counted_in_the_other_folds() -> None:
-    targets = certain([0, 0, 0, 1, 1, 2])
+    truth = np.array([0, 0, 0, 1, 1, 2])
     folds = np.array([0, 0, 0, 1, 1, 1])
 
-    answers = most_frequent(targets, folds=folds)
+    answers = most_frequent(truth, folds=folds)
 
     assert answers.argmax(axis=1).tolist() == [1, 1, 1, 0, 0, 0]
 

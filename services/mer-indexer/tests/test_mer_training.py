@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 from mer_datasets import make_dataset
+from mer_sounds import tone, write_audio
 from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
@@ -123,6 +124,25 @@ def test_every_architecture_learns_what_separates_the_quadrants(tmp_path: Path) 
             report=lambda _, loss, into=losses: into.append(loss),  # type: ignore[misc]
         )
         assert losses[-1] < 0.85 * losses[0], architecture
+
+
+def test_a_song_between_two_quadrants_is_scored_by_the_one_that_its_point_lies_in(
+    tmp_path: Path,
+) -> None:
+    rows = ["path,valence,arousal"]
+    for number in range(4):
+        name = f"{number}.flac"
+        write_audio(tmp_path / name, sound=tone(seconds=1))
+        rows.append(f"{name},0,-0.5")
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+
+    # Its targets are as much sad as calm.
+    records = compare(
+        tmp_path, out=tmp_path / "o", cache=tmp_path / "c", folds=2, settings=TINY, jobs=1
+    )
+    always = next(records)
+
+    assert always["f1_Q4"] == 1
 
 
 def test_a_comparison_has_a_record_of_every_network_and_is_not_made_twice(tmp_path: Path) -> None:

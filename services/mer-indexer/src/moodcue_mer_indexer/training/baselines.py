@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.audio import decode_audio
 from moodcue_mer_indexer.dataset import DatasetError, LabelledSong
 from moodcue_mer_indexer.tables import columns_of, read_table
@@ -117,25 +118,25 @@ def read_features(table: Path, *, songs: Sequence[LabelledSong]) -> NDArray[np.f
     return np.array(rows)
 
 
-def most_frequent(targets: NDArray[np.float32], *, folds: NDArray[np.int64]) -> NDArray[np.float64]:
+def most_frequent(truth: NDArray[np.int64], *, folds: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return, for every song, the quadrant that prevails in the other folds.
 
     Args:
-        targets: Probabilities of the quadrants, shape ``(songs, 4)``.
+        truth: Quadrant index of every song.
         folds: Fold of every song.
 
     Returns:
         Shape ``(songs, 4)``, one of each row is 1.
     """
-    answers = np.zeros(targets.shape)
+    answers = np.zeros((len(truth), len(QUADRANTS)))
     for fold in np.unique(folds):
-        prevailing = targets[folds != fold].sum(axis=0).argmax()
+        prevailing = np.bincount(truth[folds != fold]).argmax()
         answers[folds == fold, prevailing] = 1
     return answers
 
 
 def classify_by_svm(
-    features: NDArray[np.float64], *, targets: NDArray[np.float32], folds: NDArray[np.int64]
+    features: NDArray[np.float64], *, truth: NDArray[np.int64], folds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return the quadrant that an SVM that has not seen the song's fold decides for.
 
@@ -144,14 +145,13 @@ def classify_by_svm(
 
     Args:
         features: Shape ``(songs, features)``.
-        targets: Probabilities of the quadrants, shape ``(songs, 4)``; the largest is the label.
+        truth: Quadrant index of every song.
         folds: Fold of every song.
 
     Returns:
         Shape ``(songs, 4)``, one of each row is 1: an SVM states no probabilities.
     """
-    truth = targets.argmax(axis=1)
-    answers = np.zeros(targets.shape)
+    answers = np.zeros((len(truth), len(QUADRANTS)))
     for fold in np.unique(folds):
         seen, unseen = folds != fold, np.flatnonzero(folds == fold)
         machine = make_pipeline(StandardScaler(), SVC(C=1.0))

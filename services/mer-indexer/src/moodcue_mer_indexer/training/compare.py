@@ -60,6 +60,7 @@ class _Data:
     songs: Sequence[LabelledSong]
     spectrograms: Sequence[NDArray[np.float16]]
     targets: NDArray[np.float32]
+    truth: NDArray[np.int64]
     folds: NDArray[np.int64]
     mel: MelSettings
 
@@ -97,20 +98,22 @@ def compare(
     torch.set_num_threads(1)
     songs = load_dataset(data)
     targets = np.array([song.targets for song in songs], dtype=np.float32)
+    truth = np.array([song.quadrant for song in songs])
     assigned = assign_folds(songs, folds=folds, seed=SPLIT_SEED)
-    always = most_frequent(targets, folds=assigned)
-    yield _baseline("most frequent quadrant", targets=targets, answers=always)
+    always = most_frequent(truth, folds=assigned)
+    yield _baseline("most frequent quadrant", truth=truth, answers=always)
     tables = {"svm on hand features": load_hand_features(songs, cache=cache, workers=jobs)}
     if features is not None:
         tables[f"svm on {features.stem}"] = read_features(features, songs=songs)
     for name, table in tables.items():
-        answers = classify_by_svm(table, targets=targets, folds=assigned)
-        yield _baseline(name, targets=targets, answers=answers)
+        answers = classify_by_svm(table, truth=truth, folds=assigned)
+        yield _baseline(name, truth=truth, answers=answers)
     for name, mel in SPECTROGRAMS.items():
         loaded = _Data(
             songs=songs,
             spectrograms=load_spectrograms(songs, settings=mel, cache=cache, workers=jobs),
             targets=targets,
+            truth=truth,
             folds=assigned,
             mel=mel,
         )
@@ -124,10 +127,10 @@ def compare(
 
 
 def _baseline(
-    name: str, *, targets: NDArray[np.float32], answers: NDArray[np.float64]
+    name: str, *, truth: NDArray[np.int64], answers: NDArray[np.float64]
 ) -> dict[str, Any]:
     # A decision without probabilities has no calibration.
-    return {"architecture": name, **scored(targets.argmax(axis=1), answers), "ece": None}
+    return {"architecture": name, **scored(truth, answers), "ece": None}
 
 
 def _measure(
@@ -148,7 +151,7 @@ def _measure(
         "epochs": settings.epochs,
         "parameters": parameters_of(network),
         "seconds": round(seconds),
-        **scored(data.targets.argmax(axis=1), probabilities),
+        **scored(data.truth, probabilities),
     }
 
 
