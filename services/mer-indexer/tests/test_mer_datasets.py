@@ -270,6 +270,24 @@ def test_a_label_that_is_none_is_named(tmp_path: Path, row: dict[str, str], mess
         load_dataset(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("labels.csv", "file,quadrant,artist\na.flac,Q1\n", "'a.flac, Q1' ends before artist"),
+        ("mine.csv", "path,quadrant\na.flac\n", "'a.flac' ends before quadrant"),
+        ("mine.csv", "artist,path,quadrant\nX\n", "'X' ends before path, quadrant"),
+    ],
+)
+def test_a_row_that_ends_too_early_is_named(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    write_sounds(tmp_path, ["a.flac"])
+    write_text(tmp_path / name, text)
+
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(tmp_path)
+
+
 def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
     write_sounds(tmp_path, ["somewhere/a.flac"])
 

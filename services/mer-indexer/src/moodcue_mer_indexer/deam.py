@@ -158,6 +158,7 @@ def _artists(folder: Path) -> dict[int, str]:
             continue
         for row in read_table(table, columns=[]):
             artist = row.get(names["artist"], "").strip('" \t').casefold()
-            if artist and row[identity].isdecimal():
-                found[int(row[identity])] = artist
+            number = row.get(identity, "")
+            if artist and number.isdecimal():
+                found[int(number)] = artist
     return found

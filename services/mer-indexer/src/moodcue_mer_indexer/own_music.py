@@ -66,7 +66,8 @@ def load_table(table: Path) -> list[LabelledSong]:
     Raises:
         DatasetError: A file is not there, or a label is none.
     """
-    return [_row(row, table=table) for row in read_table(table, columns=["path"])]
+    labels = ["quadrant"] if "quadrant" in columns_of(table) else ["valence", "arousal"]
+    return [_row(row, table=table) for row in read_table(table, columns=["path", *labels])]
 
 
 def load_quadrant_folders(folder: Path) -> list[LabelledSong]:

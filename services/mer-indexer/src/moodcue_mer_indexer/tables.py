@@ -30,7 +30,8 @@ def read_table(table: Path, *, columns: Collection[str]) -> list[dict[str, str]]
         columns: That must be there.
 
     Raises:
-        DatasetError: The file cannot be read, a column is missing, or there is no row.
+        DatasetError: The file cannot be read, a column or the value of one is missing in a row,
+            or there is no row.
     """
     names = columns_of(table)
     missing = sorted(set(columns) - set(names))
@@ -49,4 +50,10 @@ def read_table(table: Path, *, columns: Collection[str]) -> list[dict[str, str]]
     ]
     if not rows:
         raise DatasetError(f"{table} has no rows; add one per audio file")
+    for row in rows:
+        if wanting := sorted(set(columns) - row.keys()):
+            raise DatasetError(
+                f"{table}: the row {', '.join(row.values())!r} ends before {', '.join(wanting)}; "
+                "complete it"
+            )
     return rows
