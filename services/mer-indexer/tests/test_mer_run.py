@@ -1,4 +1,5 @@
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from moodcue_mer_indexer.training.backbone import (  # noqa: E402
     TAGGER_MEL,
     load_backbone,
 )
+from moodcue_mer_indexer.training.export import export_onnx  # noqa: E402
 from moodcue_mer_indexer.training.heads import (  # noqa: E402
     HeadSettings,
     fit_heads,
@@ -26,6 +28,7 @@ from moodcue_mer_indexer.training.heads import (  # noqa: E402
     song_logits,
 )
 from moodcue_mer_indexer.training.package import ExportError, export_run  # noqa: E402
+from moodcue_mer_indexer.training.quantize import quantize  # noqa: E402
 from moodcue_mer_indexer.training.run import TrainingError, train  # noqa: E402
 from moodcue_mer_indexer.training.tensor_bundle import (  # noqa: E402
     CheckpointError,
@@ -167,6 +170,19 @@ def test_a_run_gives_a_model_that_serves_and_figures_of_songs_not_seen(
     assert known["protocol"] == "training songs"
     # Quiet noise against loud noise: half of the plane can be told even by random filters.
     assert known["arousal_accuracy"] > 0.8
+
+
+def test_quantizing_says_nothing_of_every_filter_that_never_answers(
+    taggers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    backbone = load_backbone(taggers)
+    backbone.state_dict()["filters.front.0.convolution.weight"].mul_(1e-25)
+    export_onnx(backbone, path=tmp_path / "exact.onnx", mel=TAGGER_MEL, output="figures")
+
+    with caplog.at_level(logging.INFO):
+        quantize(tmp_path / "exact.onnx", tmp_path / "q.onnx", patches=patches(2).numpy())
+
+    assert [record.message for record in caplog.records if record.name == "root"] == []
 
 
 def test_a_run_names_no_file_of_the_machine_that_trained_it(finished: tuple[Path, Path]) -> None:

@@ -1,6 +1,8 @@
 """A float32 graph of the backbone and its heads to int8 where that costs nothing."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,22 +36,39 @@ def quantize(source: Path, target: Path, *, patches: NDArray[np.float32]) -> Non
     """
     prepared = target.with_suffix(".prepared")
     try:
-        # The symbolic inference of shapes does not know some of the operators.
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        quantize_static(
-            str(prepared),
-            str(target),
-            _Patches(patches, name=onnxruntime.InferenceSession(prepared).get_inputs()[0].name),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "MaxPool"],
-            nodes_to_exclude=list(_kept_in_float32(onnx.load(prepared))),
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-        )
+        with _warnings_only():
+            # The symbolic inference of shapes does not know some of the operators.
+            quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+            quantize_static(
+                str(prepared),
+                str(target),
+                _Patches(patches, name=onnxruntime.InferenceSession(prepared).get_inputs()[0].name),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "MaxPool"],
+                nodes_to_exclude=list(_kept_in_float32(onnx.load(prepared))),
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                reduce_range=True,
+            )
     finally:
         prepared.unlink(missing_ok=True)
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """Keep the quantizer, which logs a line for every filter that never answers, from the log."""
+    root = logging.getLogger()
+
+    def matters(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+    # Of the root's own records, which are the quantizer's; those of other loggers are not asked.
+    root.addFilter(matters)
+    try:
+        yield
+    finally:
+        root.removeFilter(matters)
 
 
 def _kept_in_float32(model: onnx.ModelProto) -> Iterator[str]:
