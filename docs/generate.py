@@ -20,15 +20,24 @@ from moodcue.events import (
     Event,
     Face,
     FaceProblem,
+    Feedback,
+    FeedbackKind,
     FrameStatus,
+    Guidance,
     HoldReason,
+    Liking,
+    Mode,
+    OptedOut,
     ServiceState,
     SongMatch,
+    TasteEntry,
+    TasteSubject,
     TrackEmotion,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-WORDS = (FrameStatus, FaceProblem, HoldReason, ServiceState)
+PARTS = (Face, TrackEmotion, OptedOut, SongMatch, Liking, Guidance, Feedback, TasteEntry)
+WORDS = (FrameStatus, FaceProblem, HoldReason, Mode, FeedbackKind, TasteSubject, ServiceState)
 END = "<!-- /generated -->"
 
 
@@ -37,7 +46,7 @@ def type_tables() -> str:
     parts = ["### What every event carries\n", _table(Event, own=False)]
     for kind in EVENT_TYPES:
         parts += [f"### `{kind.__struct_config__.tag}`\n", _text(kind), _table(kind, own=True)]
-    for part in (Face, TrackEmotion, SongMatch):
+    for part in PARTS:
         parts += [f"#### `{part.__name__}`, inside an event\n", _text(part), _table(part)]
     for control in CONTROL_TYPES:
         tag = control.__struct_config__.tag

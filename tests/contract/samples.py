@@ -1,5 +1,9 @@
 """One sample of every event and control message, as the golden files hold them."""
 
+from typing import Any
+
+import msgspec
+
 from moodcue.control import (
     Control,
     ReplayEnd,
@@ -14,14 +18,22 @@ from moodcue.events import (
     Face,
     FaceEmotion,
     FaceProblem,
+    Feedback,
+    FeedbackKind,
     Frame,
     FrameStatus,
+    Guidance,
     IndexPublished,
+    Liking,
+    Mode,
     Recommendation,
     RecommendationRequest,
     ServiceState,
     SongMatch,
     Status,
+    Taste,
+    TasteEntry,
+    TasteSubject,
     TrackEmotion,
 )
 
@@ -132,6 +144,30 @@ SAMPLES: tuple[Event | Control, ...] = (
         mood="calm",
         count=5,
     ),
+    Taste(
+        id="01a0c3f0000088888888888888888888",
+        source="recommender/living-room",
+        seq=2,
+        time=_TIME,
+        trace=_TRACE,
+        camera="kitchen",
+        entries=(
+            TasteEntry(
+                subject=TasteSubject.SONG,
+                song="00c0ffee00c0ffee",
+                title="Morning on the Quay",
+                artist="The Composer",
+                liking=Liking(mean=0.7, low=0.3, high=0.97),
+                likes=1,
+            ),
+            TasteEntry(
+                subject=TasteSubject.ARTIST,
+                artist="The Composer",
+                liking=Liking(mean=0.67, low=0.22, high=0.97),
+                likes=1,
+            ),
+        ),
+    ),
     IndexPublished(
         id="01a0c3f0000066666666666666666666",
         source="mer-indexer/living-room-001122",
@@ -161,3 +197,46 @@ SAMPLES: tuple[Event | Control, ...] = (
     ReplayRequest(topic="recommendation/kitchen/", after_seq=3),
     ReplayEnd(events=12, complete=True),
 )
+
+
+def _sample(tag: str) -> Any:
+    return next(each for each in SAMPLES if each.__struct_config__.tag == tag)
+
+
+_recommendation = _sample("recommendation.v1")
+_request = msgspec.structs.replace(_sample("recommendation_request.v1"), mood=None)
+
+GUIDED: Event = msgspec.structs.replace(
+    _recommendation,
+    songs=(
+        msgspec.structs.replace(
+            _recommendation.songs[0],
+            fit_rank=3,
+            moved_by="taste",
+            uncertainty=0.2,
+            liking=Liking(mean=0.7, low=0.3, high=0.97),
+        ),
+    ),
+    mode=Mode.CALM,
+    place=(-0.3, 0.5),
+    target=(-0.1, 0.3),
+    guidance=Guidance(steps=9, followed=5, not_followed=4),
+    keep=True,
+    turning="surprise",
+    people=2,
+    disagreement=0.4,
+    leader=7,
+)
+"""A recommendation with the fields that came after its version was published."""
+
+REQUESTS: tuple[Event, ...] = tuple(
+    msgspec.structs.replace(_request, **wish)
+    for wish in (
+        {"mode": Mode.LIFT},
+        {"feedback": Feedback(song="00c0ffee00c0ffee", kind=FeedbackKind.NOT_NOW)},
+        {"reset_taste": True},
+        {"opt_out": 2},
+        {"opt_in": 2},
+    )
+)
+"""Every wish that came after the request's version was published."""

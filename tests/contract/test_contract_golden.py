@@ -6,7 +6,7 @@ import generate
 import msgpack
 import msgspec
 import pytest
-from samples import SAMPLES
+from samples import GUIDED, REQUESTS, SAMPLES
 from settings_tables import settings_table
 
 from moodcue.codec import decode_control, decode_event, encode, from_frames, to_frames
@@ -81,6 +81,30 @@ def test_fields_with_defaults_may_be_missing(sample: Event | Control) -> None:
     }
 
     assert tag_of(decode(msgpack.packb(plain), sample)) == tag_of(sample)
+
+
+@pytest.mark.parametrize("event", [GUIDED, *REQUESTS], ids=tag_of)
+def test_fields_that_came_later_travel_whole_through_another_library(event: Event) -> None:
+    assert decode_event(msgpack.packb(msgpack.unpackb(encode(event)))) == event
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"mode": "party"}, "mode"),
+        ({"feedback": {"song": "../x", "kind": "like"}}, "song"),
+        ({"feedback": {"song": "00c0ffee00c0ffee", "kind": "meh"}}, "kind"),
+        ({"opt_out": 0}, "opt_out"),
+        ({"point": [0.5, 1.5]}, "point"),
+    ],
+)
+def test_a_wish_outside_of_the_contract_is_refused_with_the_name_of_the_field(
+    changes: dict[str, object], named: str
+) -> None:
+    plain = msgpack.unpackb(encode(REQUESTS[0])) | changes
+
+    with pytest.raises(ProtocolError, match=named):
+        decode_event(msgpack.packb(plain))
 
 
 def test_an_unknown_version_is_refused_by_name() -> None:

@@ -15,7 +15,10 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 Nanoseconds = Annotated[int, Meta(ge=0, description="UTC, nanoseconds since 1970")]
 Seven = Annotated[tuple[Probability, ...], Meta(min_length=7, max_length=7)]
 SignedUnit = Annotated[float, Meta(ge=-1, le=1)]
+Point = Annotated[tuple[SignedUnit, SignedUnit], Meta(description="valence, arousal")]
+SongKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$", description="id of a song, 16 hex digits")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Track = Annotated[int, Meta(ge=1, description="number of a person, per camera")]
 Box = Annotated[
     tuple[int, int, int, int],
     Meta(description="left, top, width, height in pixels of the frame"),
@@ -110,10 +113,17 @@ class HoldReason(StrEnum):
 class TrackEmotion(msgspec.Struct, frozen=True, kw_only=True):
     """One person's share of a window."""
 
-    track: Annotated[int, Meta(ge=1, description="number of the person, per camera")]
+    track: Track
     probabilities: Seven
     frames: Annotated[int, Meta(ge=1)]
     weight: Annotated[float, Meta(ge=0, description="sum of face size x score x frontality")]
+    box: Box
+
+
+class OptedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who asked to be left out: only enough to leave them out again."""
+
+    track: Track
     box: Box
 
 
@@ -136,6 +146,52 @@ class EmotionWindow(Event, frozen=True, kw_only=True, tag="emotion_window.v1"):
     tracks: tuple[TrackEmotion, ...] = ()
     labels: str = BASIC_7
     hold: HoldReason | None = None
+    opted_out: Annotated[
+        tuple[OptedOut, ...], Meta(description="people who are counted nowhere in the window")
+    ] = ()
+
+
+class Mode(StrEnum):
+    """Which songs a mood asks for: those that match it, or those on a path to another one."""
+
+    MATCH = "match"
+    LIFT = "lift"
+    CALM = "calm"
+    ENERGISE = "energise"
+    HOLD = "hold"
+
+
+class FeedbackKind(StrEnum):
+    """What a listener says of a song, or does with it."""
+
+    LIKE = "like"
+    DISLIKE = "dislike"
+    SKIP = "skip"
+    PLAYED = "played"
+    NOT_NOW = "not_now"
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """A listener's word on one song."""
+
+    song: SongKey
+    kind: FeedbackKind
+
+
+class Liking(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a song is liked as far as is known: a Beta distribution."""
+
+    mean: Probability
+    low: Annotated[float, Meta(ge=0, le=1, description="5th percentile")]
+    high: Annotated[float, Meta(ge=0, le=1, description="95th percentile")]
+
+
+class Guidance(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the faces followed the songs of a mode, in windows since the mode was set."""
+
+    steps: Annotated[int, Meta(ge=0, description="windows after which this could be told")] = 0
+    followed: Annotated[int, Meta(ge=0, description="of these, mood moved toward the target")] = 0
+    not_followed: Annotated[int, Meta(ge=0, description="of these, it moved away or stayed")] = 0
 
 
 class SongMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,13 +209,21 @@ class SongMatch(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, float], Meta(description="each emotion's share of the score; sums to it")
     ] = {}
     reason: str = ""
+    fit_rank: Annotated[int, Meta(ge=0, description="rank by fit alone, from 1; 0: not told")] = 0
+    moved_by: Annotated[
+        str, Meta(description="rule that moved it: memory, artist, variety, follows, taste")
+    ] = ""
+    uncertainty: Annotated[float, Meta(ge=0, description="of the song's emotions")] = 0.0
+    liking: Annotated[Liking | None, Meta(description="of the room, where it has said so")] = None
 
 
 class Recommendation(Event, frozen=True, kw_only=True, tag="recommendation.v1"):
     """Songs for a window or a request, best first; or a hold with its reason and no songs."""
 
     camera: Name
-    window: Annotated[str, Meta(description="id of the emotion window, empty for a request")] = ""
+    window: Annotated[
+        str, Meta(description="id of the emotion window; empty where a mood was asked for")
+    ] = ""
     request: Annotated[str, Meta(description="id of the request, empty for a window")] = ""
     emotion: Annotated[str, Meta(description="the dominant one, empty on a hold")] = ""
     confidence: Probability = 0.0
@@ -171,19 +235,73 @@ class Recommendation(Event, frozen=True, kw_only=True, tag="recommendation.v1"):
     detail: Annotated[str, Meta(description="what is wrong, in a sentence, on some holds")] = ""
     window_start: Nanoseconds = 0
     window_end: Nanoseconds = 0
+    mode: Mode = Mode.MATCH
+    place: Annotated[Point | None, Meta(description="where the listener is")] = None
+    target: Annotated[Point | None, Meta(description="where the songs are chosen for")] = None
+    guidance: Annotated[Guidance | None, Meta(description="of a mode that leads somewhere")] = None
+    keep: Annotated[
+        bool, Meta(description="the mood of the songs before still holds: a player goes on")
+    ] = False
+    turning: Annotated[
+        str, Meta(description="emotion of the window, where it must hold before the songs turn")
+    ] = ""
+    people: Annotated[int, Meta(ge=0, description="how many counted")] = 0
+    disagreement: Annotated[
+        float, Meta(ge=0, le=1, description="how far the people differ, 0 where they agree")
+    ] = 0.0
+    leader: Annotated[int, Meta(ge=0, description="track that the songs are for; 0: all")] = 0
 
 
 class RecommendationRequest(Event, frozen=True, kw_only=True, tag="recommendation_request.v1"):
-    """Ask for songs by a mood: exactly one of a word, a point of the plane, or a seven-vector."""
+    """Ask for songs, or say how they are to be chosen: exactly one wish.
+
+    A wish is a mood (`mood`, `point` or `probabilities`), for this answer alone; or `mode`,
+    `feedback`, `reset_taste`, `opt_out` or `opt_in`, answered with songs for the latest window.
+    Only a mood and a mode may be given together: then the mode is for this answer alone, too.
+    """
 
     camera: Name
     mood: str | None = None
-    point: Annotated[tuple[SignedUnit, SignedUnit], Meta(description="valence, arousal")] | None = (
-        None
-    )
+    point: Point | None = None
     probabilities: Seven | None = None
+    mode: Annotated[Mode | None, Meta(description="of the room, until another one is set")] = None
+    feedback: Feedback | None = None
+    reset_taste: Annotated[bool, Meta(description="forget the feedback of the room")] = False
+    opt_out: Annotated[
+        Track | None, Meta(description="person to leave out of all windows from the next one on")
+    ] = None
+    opt_in: Annotated[Track | None, Meta(description="person to count again")] = None
     count: Annotated[int, Meta(ge=1, le=50)] = 5
     labels: str = BASIC_7
+
+
+class TasteSubject(StrEnum):
+    """What a room's taste is about."""
+
+    SONG = "song"
+    ARTIST = "artist"
+
+
+class TasteEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What a room has said of one song or artist, and what follows from it."""
+
+    subject: TasteSubject
+    song: Annotated[str, Meta(description="id of the song, empty for an artist")] = ""
+    title: str = ""
+    artist: str = ""
+    liking: Liking
+    likes: Annotated[int, Meta(ge=0)] = 0
+    dislikes: Annotated[int, Meta(ge=0)] = 0
+    skips: Annotated[int, Meta(ge=0)] = 0
+    played: Annotated[int, Meta(ge=0, description="times played to the end")] = 0
+    excluded_until: Annotated[Nanoseconds, Meta(description="not played before; 0: no bar")] = 0
+
+
+class Taste(Event, frozen=True, kw_only=True, tag="taste.v1"):
+    """All that a room's feedback has taught, most told of first. A reset empties it."""
+
+    camera: Name
+    entries: tuple[TasteEntry, ...] = ()
 
 
 class IndexPublished(Event, frozen=True, kw_only=True, tag="index_published.v1"):
@@ -221,6 +339,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     EmotionWindow,
     Recommendation,
     RecommendationRequest,
+    Taste,
     IndexPublished,
     Status,
 )
@@ -231,6 +350,7 @@ AnyEvent = (
     | EmotionWindow
     | Recommendation
     | RecommendationRequest
+    | Taste
     | IndexPublished
     | Status
 )

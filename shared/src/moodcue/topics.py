@@ -20,12 +20,13 @@ class Family(StrEnum):
     EMOTION_WINDOW = "emotion-window"
     RECOMMENDATION = "recommendation"
     REQUEST = "request"
+    TASTE = "taste"
     INDEX = "index"
     STATUS = "status"
 
 
 LAST_VALUE_FAMILIES = frozenset(
-    {Family.EMOTION_WINDOW, Family.RECOMMENDATION, Family.INDEX, Family.STATUS}
+    {Family.EMOTION_WINDOW, Family.RECOMMENDATION, Family.TASTE, Family.INDEX, Family.STATUS}
 )
 """A late joiner gets the newest event of each topic of these at once."""
 
