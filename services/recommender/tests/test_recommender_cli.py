@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from moodcue.events import HoldReason, Recommendation
+from moodcue.moods import known_words
 from moodcue_recommender.cli import main
 from moodcue_recommender.log import RecommendationLog
-from moodcue_recommender.moods import known_words
 from moodcue_recommender.sample_library import random_songs, write_library
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()

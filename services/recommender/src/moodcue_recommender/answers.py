@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from moodcue.errors import ProtocolError
 from moodcue.events import EmotionWindow, HoldReason, Recommendation, RecommendationRequest
+from moodcue.moods import seven_of_mood
 from moodcue.taxonomy import BASIC_7, dominant_emotion, emotions_at
 from moodcue_recommender.library import Library
-from moodcue_recommender.moods import seven_of_mood
 from moodcue_recommender.ranking import Ranking, rank
 from moodcue_recommender.vectors import query_vector
 

@@ -13,6 +13,7 @@ from moodcue.errors import ProtocolError
 from moodcue.events import SongMatch
 from moodcue.lifecycle import run_command
 from moodcue.logs import configure_logging
+from moodcue.moods import seven_of_mood
 from moodcue.settings import load_settings
 from moodcue.taxonomy import emotions_at, vector_from_mapping
 from moodcue_recommender.answerer import topic_of
@@ -20,7 +21,6 @@ from moodcue_recommender.app import SERVICE, run
 from moodcue_recommender.bench import measure
 from moodcue_recommender.library import Library
 from moodcue_recommender.log import read_log
-from moodcue_recommender.moods import seven_of_mood
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.settings import MAX_SONGS, RecommenderSettings
 
