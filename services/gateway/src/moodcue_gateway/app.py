@@ -16,7 +16,7 @@ from moodcue.lifecycle import running
 from moodcue_gateway import problems
 from moodcue_gateway.guard import Guard
 from moodcue_gateway.parts import Parts, build_parts
-from moodcue_gateway.routes import events, health, page, recommendations, songs
+from moodcue_gateway.routes import events, health, page, recommendations, songs, websocket
 from moodcue_gateway.service import SERVICE
 from moodcue_gateway.settings import GatewaySettings
 
@@ -53,7 +53,7 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
         Guard, host_names=settings.host_names(), max_body_bytes=settings.max_body_bytes
     )
     problems.install(app)
-    for module in (recommendations, events, songs, health):
+    for module in (recommendations, events, websocket, songs, health):
         app.include_router(module.router(parts))
     page.mount(app)
     return app
@@ -79,6 +79,11 @@ def create_server(settings: GatewaySettings, parts: Parts) -> GatewayServer:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="websockets-sansio",
+        ws_ping_interval=settings.websocket_ping_seconds,
+        ws_ping_timeout=settings.websocket_ping_seconds,
+        # The events are few and the pictures of a browser are compressed already.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     return GatewayServer(config, parts)

@@ -45,19 +45,22 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         try:
-            self._check(Headers(scope=scope), method=scope["method"], path=scope["path"])
+            # An upgrade has no method of its own. What comes over it a foreign page could read, for
+            # browsers keep no page from opening a WebSocket, so its origin must be ours.
+            method = scope.get("method", "")
+            self._check(Headers(scope=scope), method=method, path=scope["path"])
         except ProblemError as problem:
             # The body that was refused is still on its way, so this connection ends here.
             answer = problem_response(

@@ -34,8 +34,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Stands where a client asked for entries that are no longer kept."""
+    """Stands where a client asked for entries that are no longer kept.
 
+    Attributes:
+        lost: how many entries of all topics that is, None if nobody can know.
+        detail: the same in a sentence.
+    """
+
+    lost: int | None = None
     detail: str = "some windows or recommendations are no longer kept and were skipped"
 
 
@@ -83,8 +89,8 @@ class Journal:
             if len(self._forgotten) > self._size:
                 del self._forgotten[next(iter(self._forgotten))]
 
-    def after(self, number: int) -> tuple[list[Entry], bool]:
-        """Return the entries after a number, and whether none of them had fallen out."""
+    def after(self, number: int) -> tuple[list[Entry], int]:
+        """Return the entries after a number, and how many of them have fallen out."""
         newer = list(takewhile(lambda entry: entry.number > number, reversed(self._entries)))
         newer.reverse()
-        return newer, self.last - number == len(newer)
+        return newer, self.last - number - len(newer)

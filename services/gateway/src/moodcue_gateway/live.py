@@ -89,9 +89,9 @@ class Stream:
         found: list[Entry | Gap] = [*self._first, *self._readings.values()]
         self._first.clear()
         self._readings.clear()
-        entries, complete = self._live.journal.after(self._after)
-        if not complete:
-            found.append(Gap())
+        entries, lost = self._live.journal.after(self._after)
+        if lost:
+            found.append(Gap(lost))
         self._after = self._live.journal.last
         return [*found, *(entry for entry in entries if self.wants(entry.topic))]
 

@@ -5,9 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.encoders import jsonable_encoder
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -69,12 +69,22 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def invalid_response(error: RequestValidationError | WebSocketRequestValidationError) -> Response:
+    """Build the answer for a request whose fields are wrong."""
+    errors = [
+        {"at": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()
+    ]
+    first = f"{errors[0]['at']}: {errors[0]['problem']}"
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, first, errors=jsonable_encoder(errors))
+
+
 def install(app: FastAPI) -> None:
-    """Answer every error of an app with a problem."""
+    """Answer every error of an app with a problem; a WebSocket gets it instead of its upgrade."""
 
     @app.exception_handler(ProblemError)
-    async def _problem(_: Request, error: ProblemError) -> Response:
-        return problem_response(error.status, error.detail, headers=error.headers)
+    async def _problem(connection: Request | WebSocket, error: ProblemError) -> Response:
+        answer = problem_response(error.status, error.detail, headers=error.headers)
+        return await _answered(connection, answer)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:
@@ -82,17 +92,18 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = [
-            {"at": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()
-        ]
-        first = f"{errors[0]['at']}: {errors[0]['problem']}"
-        return problem_response(
-            HTTPStatus.UNPROCESSABLE_ENTITY, first, errors=jsonable_encoder(errors)
-        )
+        return invalid_response(error)
+
+    @app.exception_handler(WebSocketRequestValidationError)
+    async def _invalid_upgrade(
+        connection: WebSocket, error: WebSocketRequestValidationError
+    ) -> None:
+        await connection.send_denial_response(invalid_response(error))
 
     @app.exception_handler(ProtocolError)
-    async def _protocol(_: Request, error: ProtocolError) -> Response:
-        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    async def _protocol(connection: Request | WebSocket, error: ProtocolError) -> Response:
+        answer = problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return await _answered(connection, answer)
 
     @app.exception_handler(IndexUnavailableError)
     async def _no_index(_: Request, error: IndexUnavailableError) -> Response:
@@ -104,3 +115,10 @@ def install(app: FastAPI) -> None:
         return problem_response(
             HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed; its log says why"
         )
+
+
+async def _answered(connection: Request | WebSocket, answer: Response) -> Response:
+    # What a handler returns is sent to HTTP clients only.
+    if isinstance(connection, WebSocket):
+        await connection.send_denial_response(answer)
+    return answer

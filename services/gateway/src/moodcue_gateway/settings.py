@@ -45,6 +45,12 @@ class GatewaySettings(ServiceSettings):
     max_streams: int = Field(
         64, ge=1, le=10_000, description="clients of the live events at the same time"
     )
+    websocket_ping_seconds: float = Field(
+        20.0,
+        ge=0.1,
+        le=600,
+        description="a WebSocket is asked this often whether it lives, and has as long to answer",
+    )
     max_body_bytes: int = Field(
         65_536, ge=1024, le=16_777_216, description="largest body of a request"
     )

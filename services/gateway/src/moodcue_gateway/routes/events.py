@@ -1,6 +1,7 @@
 """Live events as Server-Sent Events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
 
@@ -28,6 +29,35 @@ Topics = Annotated[
 ]
 
 
+@contextmanager
+def open_stream(
+    parts: Parts, topics: Sequence[str], *, last_event_id: str | None
+) -> Iterator[Stream]:
+    """Take a place for a client that follows the events.
+
+    Args:
+        parts: of the gateway.
+        topics: beginnings of the topics that the client wants; none: all.
+        last_event_id: id of the last journal event that the client has, if any.
+
+    Raises:
+        ProtocolError: if a topic has no known family; it names the known ones.
+        ProblemError: 503 if all places are taken.
+    """
+    for name in topics:
+        family_of(name)
+    if parts.live.full:
+        parts.metrics.streams_refused.inc()
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"all {parts.settings.max_streams} places for live clients are taken; close one, "
+            "or raise MOODCUE_GATEWAY_MAX_STREAMS",
+            headers={"Retry-After": "5"},
+        )
+    with parts.live.stream(topics or [""], last_event_id=last_event_id) as stream:
+        yield stream
+
+
 def router(parts: Parts) -> APIRouter:
     """Make the route."""
     routes = APIRouter(prefix="/v1", tags=["events"])
@@ -35,18 +65,7 @@ def router(parts: Parts) -> APIRouter:
     async def opened(
         topic: Topics = None, last_event_id: LastEventId = None
     ) -> AsyncIterator[Stream]:
-        for name in topic or ():
-            # The error for an unknown family names the known ones.
-            family_of(name)
-        if parts.live.full:
-            parts.metrics.streams_refused.inc()
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"all {parts.settings.max_streams} places for live clients are taken; close one, "
-                "or raise MOODCUE_GATEWAY_MAX_STREAMS",
-                headers={"Retry-After": "5"},
-            )
-        with parts.live.stream(topic or [""], last_event_id=last_event_id) as stream:
+        with open_stream(parts, topic or [], last_event_id=last_event_id) as stream:
             yield stream
 
     @routes.get(
@@ -79,7 +98,7 @@ def router(parts: Parts) -> APIRouter:
 def as_server_sent_event(item: Entry | Gap) -> ServerSentEvent:
     """Lay out an entry; its name is the type of the event."""
     if isinstance(item, Gap):
-        return ServerSentEvent(event="gap", data={"detail": item.detail})
+        return ServerSentEvent(event="gap", data={"detail": item.detail, "lost": item.lost})
     return ServerSentEvent(
         event=str(item.event.__struct_config__.tag),
         raw_data=item.text,
