@@ -16,11 +16,20 @@ from moodcue.lifecycle import running
 from moodcue_gateway import problems
 from moodcue_gateway.guard import Guard
 from moodcue_gateway.parts import Parts, build_parts
-from moodcue_gateway.routes import events, health, page, recommendations, songs, websocket
+from moodcue_gateway.routes import (
+    camera,
+    events,
+    health,
+    page,
+    recommendations,
+    songs,
+    websocket,
+)
 from moodcue_gateway.service import SERVICE
 from moodcue_gateway.settings import GatewaySettings
 
 _STOP_SECONDS = 3
+_QUEUED_PICTURES = 4
 _log = structlog.get_logger(__name__)
 
 
@@ -31,7 +40,7 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with parts.bus.opened(
             deliver=lambda messages, replayed: parts.live.take(messages, replayed=replayed),
-            counters=parts.live.counters,
+            counters=parts.counters,
             on_tick=parts.tick,
         ):
             try:
@@ -53,7 +62,7 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
         Guard, host_names=settings.host_names(), max_body_bytes=settings.max_body_bytes
     )
     problems.install(app)
-    for module in (recommendations, events, websocket, songs, health):
+    for module in (recommendations, events, websocket, camera, songs, health):
         app.include_router(module.router(parts))
     page.mount(app)
     return app
@@ -82,6 +91,9 @@ def create_server(settings: GatewaySettings, parts: Parts) -> GatewayServer:
         ws="websockets-sansio",
         ws_ping_interval=settings.websocket_ping_seconds,
         ws_ping_timeout=settings.websocket_ping_seconds,
+        # A picture that is too large by little is refused by the route, with a sentence.
+        ws_max_size=2 * settings.browser_camera_max_bytes,
+        ws_max_queue=_QUEUED_PICTURES,
         # The events are few and the pictures of a browser are compressed already.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_STOP_SECONDS,

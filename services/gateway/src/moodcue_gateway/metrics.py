@@ -8,6 +8,10 @@ class GatewayMetrics:
 
     __slots__ = (
         "answer_seconds",
+        "browser_cameras",
+        "browser_cameras_refused",
+        "browser_frame_age",
+        "browser_frames",
         "events_invalid",
         "events_lost",
         "events_received",
@@ -53,6 +57,27 @@ class GatewayMetrics:
         self.stream_gaps = Counter(
             "moodcue_gateway_stream_gaps_total",
             "Times that a client asked for windows or recommendations that are no longer kept",
+            registry=registry,
+        )
+        self.browser_cameras = Gauge(
+            "moodcue_gateway_browser_cameras", "Browsers that are cameras", registry=registry
+        )
+        self.browser_cameras_refused = Counter(
+            "moodcue_gateway_browser_cameras_refused_total",
+            "Connections of browsers' cameras that were ended, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.browser_frames = Counter(
+            "moodcue_gateway_browser_frames_total",
+            "Pictures from browsers, and what became of them",
+            ["outcome"],
+            registry=registry,
+        )
+        self.browser_frame_age = Histogram(
+            "moodcue_gateway_browser_frame_age_seconds",
+            "Age of a picture when its browser sent it, half of the last round trip included",
+            buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
             registry=registry,
         )
         self.requests = Counter(

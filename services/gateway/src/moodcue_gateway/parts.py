@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
+from moodcue.events import FaceEmotion
 from moodcue.health import Problem
 from moodcue.identity import Clock, system_clock
+from moodcue_gateway.browser_cameras import BrowserCameras, CameraLimits
 from moodcue_gateway.library import Library
 from moodcue_gateway.live import Live
 from moodcue_gateway.metrics import GatewayMetrics
@@ -25,6 +27,7 @@ class Parts:
         live: what is known of the bus.
         library: the songs.
         bus: the gateway's end of the bus.
+        cameras: browsers that are cameras.
         metrics: of the gateway.
         clock: wall clock.
         on_alive: called a few times a second while the event loop works.
@@ -36,10 +39,15 @@ class Parts:
     live: Live
     library: Library
     bus: Bus
+    cameras: BrowserCameras
     metrics: GatewayMetrics
     clock: Clock = system_clock
     on_alive: Callable[[], None] = lambda: None
     unready: Problem = field(default="the gateway is starting", init=False)
+
+    def counters(self) -> dict[str, float]:
+        """Figures for the heartbeat."""
+        return {**self.live.counters(), **self.cameras.counters()}
 
     def services(self) -> list[ServiceModel]:
         """List the processes of the system."""
@@ -69,15 +77,30 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
         SettingsError: if the keys of the bus cannot be read.
     """
     metrics = GatewayMetrics(registry)
-    return Parts(
-        settings=settings,
-        live=Live(
-            history_events=settings.history_events,
-            max_topics=settings.max_topics,
-            max_streams=settings.max_streams,
-            metrics=metrics,
-        ),
-        library=Library(settings.index_dir.absolute(), settings.music_dir),
-        bus=Bus(settings.bus_address(), settings.instance, metrics),
+    live = Live(
+        history_events=settings.history_events,
+        max_topics=settings.max_topics,
+        max_streams=settings.max_streams,
         metrics=metrics,
     )
+    return Parts(
+        settings=settings,
+        live=live,
+        library=Library(settings.index_dir.absolute(), settings.music_dir),
+        bus=Bus(settings.bus_address(), settings.instance, metrics),
+        cameras=BrowserCameras(
+            CameraLimits(
+                cameras=settings.max_browser_cameras,
+                rate=settings.browser_camera_rate,
+                bytes=settings.browser_camera_max_bytes,
+            ),
+            faces_seen=lambda camera: _last_face(live, camera),
+            metrics=metrics,
+        ),
+        metrics=metrics,
+    )
+
+
+def _last_face(live: Live, camera: str) -> int:
+    newest = live.newest(FaceEmotion, camera=camera)
+    return newest.time if newest else 0

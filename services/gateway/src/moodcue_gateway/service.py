@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import structlog
 import zmq
 
-from moodcue.bus import BusAddress, Publisher, Subscriber
+from moodcue.bus import FRAME_HWM, BusAddress, Port, Publisher, Subscriber
 from moodcue.codec import Message
 from moodcue.errors import BusError, ProtocolError
-from moodcue.events import RecommendationRequest
+from moodcue.events import Frame, RecommendationRequest
 from moodcue.health import Problem
-from moodcue.identity import new_source
+from moodcue.identity import new_id, new_source, new_trace
 from moodcue.lifecycle import Heartbeat
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
@@ -180,6 +180,7 @@ class Bus:
     metrics: GatewayMetrics
     _listener: Listener | None = field(default=None, init=False)
     _publisher: Publisher | None = field(default=None, init=False)
+    _frames: Publisher | None = field(default=None, init=False)
 
     @asynccontextmanager
     async def opened(
@@ -207,11 +208,16 @@ class Bus:
 
         with zmq.Context() as context:
             source = new_source(SERVICE, self.instance)
-            with Publisher(context, self.address, source=source) as publisher:
+            with (
+                Publisher(context, self.address, source=source) as publisher,
+                Publisher(
+                    context, self.address, source=source, port=Port.FRAMES_IN, hwm=FRAME_HWM
+                ) as frames,
+            ):
                 listener = Listener(
                     context, self.address, deliver=from_thread, metrics=self.metrics
                 )
-                self._publisher, self._listener = publisher, listener
+                self._publisher, self._frames, self._listener = publisher, frames, listener
                 heartbeat = Heartbeat(publisher, SERVICE, self.instance, counters)
                 listener.start()
                 beating = asyncio.create_task(_beat(heartbeat, on_tick))
@@ -222,7 +228,7 @@ class Bus:
                     with suppress(asyncio.CancelledError):
                         await beating
                     await asyncio.to_thread(listener.stop)
-                    self._publisher = self._listener = None
+                    self._publisher = self._frames = self._listener = None
 
     def problem(self) -> Problem:
         """Say what makes a restart of this process necessary, if anything."""
@@ -247,6 +253,38 @@ class Bus:
         name = topic(Family.REQUEST, request.camera)
         if not self._open_publisher().send(name, request):
             raise BusError("the queue to the broker is full; try again in a moment")
+
+    def send_frame(
+        self, camera: str, jpeg: bytes, *, size: tuple[int, int], rate: float, captured: int
+    ) -> None:
+        """Publish a picture.
+
+        Args:
+            camera: its name.
+            jpeg: the picture.
+            size: width and height in pixels.
+            rate: frames per second of the camera.
+            captured: UTC, nanoseconds since 1970.
+
+        Raises:
+            BusError: if the queue to the broker is full.
+        """
+        if self._frames is None:
+            raise BusError("the gateway is not open")
+        name = topic(Family.FRAME, camera)
+        frame = Frame(
+            id=new_id(),
+            source=self._frames.source,
+            seq=self._frames.next_seq(name),
+            time=captured,
+            trace=new_trace(),
+            camera=camera,
+            width=size[0],
+            height=size[1],
+            rate=rate,
+        )
+        if not self._frames.send(name, frame, jpeg):
+            raise BusError("the queue of pictures to the broker is full")
 
     def _open_publisher(self) -> Publisher:
         if self._publisher is None:

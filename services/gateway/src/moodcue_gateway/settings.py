@@ -51,6 +51,15 @@ class GatewaySettings(ServiceSettings):
         le=600,
         description="a WebSocket is asked this often whether it lives, and has as long to answer",
     )
+    max_browser_cameras: int = Field(
+        16, ge=0, le=1000, description="browsers that may be cameras at the same time; 0 for none"
+    )
+    browser_camera_rate: float = Field(
+        5.0, ge=0.2, le=30, description="pictures per second that each browser may send"
+    )
+    browser_camera_max_bytes: int = Field(
+        131_072, ge=4096, le=4_194_304, description="largest picture of a browser"
+    )
     max_body_bytes: int = Field(
         65_536, ge=1024, le=16_777_216, description="largest body of a request"
     )

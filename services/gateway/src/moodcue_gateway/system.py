@@ -50,6 +50,8 @@ def is_live(service: ServiceModel) -> bool:
 def missing_services(services: Sequence[ServiceModel]) -> list[str]:
     """Name the services without which no song is recommended and that have no live process."""
     live = {service.service for service in services if is_live(service)}
+    if any(service.counters.get("browser_cameras") for service in services if is_live(service)):
+        live.add("camera")
     return [name for name in NEEDED_SERVICES if name not in live]
 
 
