@@ -32,6 +32,8 @@ from moodcue.events import (
     ServiceState,
     SongMatch,
     Status,
+    Taste,
+    TasteEntry,
 )
 from moodcue.identity import NS_PER_SECOND, new_id, new_trace, system_clock
 from moodcue.library_index import (
@@ -134,6 +136,12 @@ class Source:
             request=request,
             detail=detail,
         )
+        self.publisher.send(name, event)
+        return event
+
+    def taste(self, camera: str = "desk", *, entries: Sequence[TasteEntry] = ()) -> Taste:
+        name = topic(Family.TASTE, camera)
+        event = Taste(**self._head(name), camera=camera, entries=tuple(entries))
         self.publisher.send(name, event)
         return event
 

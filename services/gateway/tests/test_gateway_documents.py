@@ -4,11 +4,24 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from moodcue.events import EmotionWindow, Recommendation, SongMatch, TrackEmotion
+from moodcue.events import (
+    EmotionWindow,
+    Guidance,
+    Liking,
+    OptedOut,
+    Recommendation,
+    SongMatch,
+    TasteEntry,
+    TrackEmotion,
+)
 from moodcue_gateway.cli import main
 from moodcue_gateway.schemas import (
+    GuidanceModel,
+    LikingModel,
+    OptedOutModel,
     RecommendationModel,
     SongMatchModel,
+    TasteEntryModel,
     TrackModel,
     WindowModel,
 )
@@ -46,6 +59,10 @@ def test_a_stale_openapi_document_is_noticed(
         (SongMatchModel, SongMatch),
         (WindowModel, EmotionWindow),
         (TrackModel, TrackEmotion),
+        (OptedOutModel, OptedOut),
+        (GuidanceModel, Guidance),
+        (LikingModel, Liking),
+        (TasteEntryModel, TasteEntry),
     ],
 )
 def test_the_http_models_have_all_fields_of_the_events(

@@ -2,7 +2,7 @@ import pytest
 from gateway_harness import Source, System, song
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
 
-from moodcue.events import HoldReason, RecommendationRequest
+from moodcue.events import Feedback, FeedbackKind, HoldReason, Mode, RecommendationRequest
 
 
 def test_the_latest_recommendation_is_that_of_the_bus(system: System) -> None:
@@ -142,6 +142,41 @@ def test_emotions_and_points_reach_the_recommender_as_vector_and_point(system: S
     assert [one.seq for one in asked] == [1, 2]
 
 
+def test_a_mode_feedback_and_people_reach_the_recommender_with_their_room(system: System) -> None:
+    gateway = system.start()
+    asked: list[RecommendationRequest] = []
+
+    def answer(source: Source, request: RecommendationRequest) -> None:
+        asked.append(request)
+        source.recommendation(request.camera, request=request.id)
+
+    system.answer_requests(answer)
+    wishes: list[dict[str, object]] = [
+        {"mode": "calm"},
+        {"mood": "sad", "mode": "lift"},
+        {"feedback": {"song": "00000000000000ab", "kind": "not_now"}},
+        {"opt_out": 2},
+        {"opt_in": 2},
+    ]
+    for wish in wishes:
+        body = {**wish, "camera": "sofa"}
+        assert gateway.client.post("/v1/recommend", json=body).status_code == 200
+
+    told = [
+        (one.mode, one.mood, one.feedback, one.opt_out, one.opt_in, one.probabilities)
+        for one in asked
+    ]
+    not_now = Feedback(song="00000000000000ab", kind=FeedbackKind.NOT_NOW)
+    assert told == [
+        (Mode.CALM, None, None, None, None, None),
+        (Mode.LIFT, "sad", None, None, None, None),
+        (None, None, not_now, None, None, None),
+        (None, None, None, 2, None, None),
+        (None, None, None, None, 2, None),
+    ]
+    assert {one.camera for one in asked} == {"sofa"}
+
+
 def test_a_mood_that_is_not_understood_is_a_problem_with_the_recommenders_words(
     system: System,
 ) -> None:
@@ -183,6 +218,11 @@ def test_without_a_broker_a_request_is_refused_at_once(system: System) -> None:
     [
         ({}, "exactly one"),
         ({"mood": "calm", "point": [0, 0]}, "exactly one"),
+        ({"mode": "calm", "opt_out": 1}, "not mode and opt_out"),
+        ({"mood": "sad", "mode": "lift", "opt_in": 1}, "not mood and mode and opt_in"),
+        ({"mode": "party"}, "'match', 'lift', 'calm', 'energise' or 'hold'"),
+        ({"feedback": {"song": "1", "kind": "like"}}, "pattern"),
+        ({"opt_out": 0}, "greater than or equal to 1"),
         ({"emotions": {"joy": 1}}, "unknown emotion 'joy'; known: anger"),
         ({"emotions": {"anger": 0}}, "at least one"),
         ({"point": [2, 0]}, "less than or equal to 1"),

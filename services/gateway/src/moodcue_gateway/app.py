@@ -23,6 +23,7 @@ from moodcue_gateway.routes import (
     page,
     recommendations,
     songs,
+    taste,
     websocket,
 )
 from moodcue_gateway.service import SERVICE
@@ -62,7 +63,7 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
         Guard, host_names=settings.host_names(), max_body_bytes=settings.max_body_bytes
     )
     problems.install(app)
-    for module in (recommendations, events, websocket, camera, songs, health):
+    for module in (recommendations, taste, events, websocket, camera, songs, health):
         app.include_router(module.router(parts))
     page.mount(app)
     return app

@@ -1,14 +1,26 @@
 """What the HTTP interface takes and gives; events keep the fields that they have on the bus."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from moodcue.events import Event, HoldReason, ServiceState
+from moodcue.events import (
+    Event,
+    Feedback,
+    FeedbackKind,
+    HoldReason,
+    Mode,
+    ServiceState,
+    TasteSubject,
+)
+from moodcue.taxonomy import vector_from_mapping
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 SignedUnit = Annotated[float, Field(ge=-1, le=1)]
+Point = tuple[SignedUnit, SignedUnit]
+SongKey = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="id of a song")]
+Track = Annotated[int, Field(ge=1, description="number of a person, per camera")]
 Seven = Annotated[
     list[Probability],
     Field(
@@ -34,6 +46,22 @@ class EventModel(BaseModel):
     trace: str = Field(description="follows a frame to its songs")
 
 
+class LikingModel(BaseModel):
+    """How much a song is liked as far as is known."""
+
+    mean: Probability
+    low: Probability = Field(description="5th percentile")
+    high: Probability = Field(description="95th percentile")
+
+
+class GuidanceModel(BaseModel):
+    """Whether the faces followed the songs of a mode, in windows since the mode was set."""
+
+    steps: int = Field(description="windows after which this could be told")
+    followed: int = Field(description="of these, the mood moved toward the target")
+    not_followed: int = Field(description="of these, it moved away or stayed")
+
+
 class SongMatchModel(BaseModel):
     """A song and why it was chosen."""
 
@@ -47,6 +75,10 @@ class SongMatchModel(BaseModel):
     arousal: SignedUnit
     contributions: dict[str, float] = Field({}, description="each emotion's share of the score")
     reason: str = ""
+    fit_rank: int = Field(0, description="rank by fit alone, from 1; 0: not told")
+    moved_by: str = Field("", description="rule that moved it, such as taste")
+    uncertainty: float = Field(0, description="of the song's emotions")
+    liking: LikingModel | None = Field(None, description="of the room, where it has said so")
 
 
 class RecommendationModel(EventModel):
@@ -54,7 +86,7 @@ class RecommendationModel(EventModel):
 
     type: Literal["recommendation.v1"]
     camera: str
-    window: str = Field("", description="id of the emotion window, empty for a request")
+    window: str = Field("", description="id of the window; empty where a mood was asked for")
     request: str = Field("", description="id of the request, empty for a window")
     emotion: str = Field("", description="the dominant one, empty on a hold")
     confidence: Probability
@@ -66,6 +98,15 @@ class RecommendationModel(EventModel):
     detail: str = Field("", description="what is wrong, in a sentence, on some holds")
     window_start: Nanoseconds
     window_end: Nanoseconds
+    mode: Mode = Mode.MATCH
+    place: Point | None = Field(None, description="valence, arousal of the listener")
+    target: Point | None = Field(None, description="valence, arousal that the songs are chosen for")
+    guidance: GuidanceModel | None = Field(None, description="of a mode that leads somewhere")
+    keep: bool = Field(default=False, description="the mood of the songs before still holds")
+    turning: str = Field("", description="emotion that must hold before the songs turn")
+    people: int = Field(0, description="how many counted")
+    disagreement: Probability = Field(0, description="how far the people differ")
+    leader: int = Field(0, description="track that the songs are for; 0: all")
 
 
 class TrackModel(BaseModel):
@@ -75,6 +116,13 @@ class TrackModel(BaseModel):
     probabilities: Seven
     frames: int
     weight: float
+    box: Box
+
+
+class OptedOutModel(BaseModel):
+    """A person who asked to be left out."""
+
+    track: int
     box: Box
 
 
@@ -94,6 +142,7 @@ class WindowModel(EventModel):
     tracks: list[TrackModel]
     labels: str
     hold: HoldReason | None = Field(None, description="why there is no vector to act on")
+    opted_out: list[OptedOutModel] = []
 
 
 class RecommendationList(BaseModel):
@@ -103,8 +152,22 @@ class RecommendationList(BaseModel):
     complete: bool = Field(description="false: older ones were asked for and are no longer kept")
 
 
-class MoodRequest(BaseModel):
-    """Ask for songs by exactly one of a word, seven weights, or a point of the plane."""
+class FeedbackModel(BaseModel):
+    """A listener's word on one song."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    song: SongKey
+    kind: FeedbackKind
+
+
+class WishModel(BaseModel):
+    """Ask for songs, or say how they are to be chosen: exactly one wish.
+
+    A wish is a mood (`mood`, `emotions` or `point`), for this answer alone; or `mode`, `feedback`,
+    `opt_out` or `opt_in`, answered with songs for the latest window of the camera. Only a mood and
+    a mode may be given together: then the mode is for this answer alone, too.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -115,18 +178,63 @@ class MoodRequest(BaseModel):
     emotions: dict[str, float] | None = Field(
         None, min_length=1, description="emotion to weight, for instance happiness to 0.8"
     )
-    point: tuple[SignedUnit, SignedUnit] | None = Field(None, description="valence, arousal")
+    point: Point | None = Field(None, description="valence, arousal")
+    mode: Mode | None = Field(None, description="of the camera's room, until another one is set")
+    feedback: FeedbackModel | None = None
+    opt_out: Track | None = Field(None, description="person to leave out from the next window on")
+    opt_in: Track | None = Field(None, description="person to count again")
     count: int = Field(5, ge=1, le=50, description="how many songs")
-    camera: Name = Field("manual", description="topic that the answer comes on")
+    camera: Name = Field("manual", description="room that it is for; the answer comes on its topic")
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> "MoodRequest":
-        given = [name for name in ("mood", "emotions", "point") if getattr(self, name) is not None]
-        if len(given) != 1:
+    def _exactly_one(self) -> "WishModel":
+        moods = self._given("mood", "emotions", "point")
+        others = self._given("feedback", "opt_out", "opt_in")
+        if len(moods) + len(others) + (self.mode is not None and not moods) != 1:
+            given = [*moods, *self._given("mode"), *others]
             raise ValueError(
-                f"give exactly one of mood, emotions and point, not {' and '.join(given) or 'none'}"
+                "give exactly one of mood, emotions, point, mode, feedback, opt_out and opt_in, "
+                f"or a mood with a mode, not {' and '.join(given) or 'none'}"
             )
         return self
+
+    def _given(self, *names: str) -> list[str]:
+        return [name for name in names if getattr(self, name) is not None]
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the request on the bus.
+
+        Raises:
+            ProtocolError: if an emotion is unknown or weighs nothing.
+        """
+        feedback = self.feedback and Feedback(song=self.feedback.song, kind=self.feedback.kind)
+        return {
+            **self.model_dump(exclude={"camera", "emotions", "feedback"}),
+            "probabilities": vector_from_mapping(self.emotions) if self.emotions else None,
+            "feedback": feedback,
+        }
+
+
+class TasteEntryModel(BaseModel):
+    """What a room has said of one song or artist, and what follows from it."""
+
+    subject: TasteSubject
+    song: str = Field(description="id, empty for an artist")
+    title: str
+    artist: str
+    liking: LikingModel
+    likes: int
+    dislikes: int
+    skips: int
+    played: int = Field(description="times played to the end")
+    excluded_until: Nanoseconds = Field(description="not played before; 0: no bar")
+
+
+class TasteModel(BaseModel):
+    """All that a room's feedback has taught, the most told of first."""
+
+    camera: str
+    entries: list[TasteEntryModel]
 
 
 class SongModel(BaseModel):

@@ -31,6 +31,7 @@ _TOPICS = tuple(
         Family.RECOMMENDATION,
         Family.EMOTION_WINDOW,
         Family.FACE_EMOTION,
+        Family.TASTE,
         Family.STATUS,
         Family.INDEX,
     )

@@ -1,29 +1,20 @@
-"""Recommendations and windows, and asking for songs by mood."""
+"""Recommendations and windows, and asking for songs."""
 
-import asyncio
-import time
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from moodcue.errors import BusError
-from moodcue.events import (
-    EmotionWindow,
-    HoldReason,
-    Recommendation,
-    RecommendationRequest,
-)
-from moodcue.identity import new_id, new_trace
-from moodcue.taxonomy import vector_from_mapping
+from moodcue.events import EmotionWindow, Recommendation
+from moodcue_gateway.asking import ASK_PROBLEMS, ask
 from moodcue_gateway.parts import Parts
 from moodcue_gateway.problems import ProblemError, documented
 from moodcue_gateway.schemas import (
-    MoodRequest,
     Name,
     RecommendationList,
     RecommendationModel,
     WindowModel,
+    WishModel,
     from_event,
 )
 
@@ -68,21 +59,14 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post(
         "/recommend",
-        responses=documented(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            HTTPStatus.GATEWAY_TIMEOUT,
-        ),
+        responses=documented(*ASK_PROBLEMS),
     )
-    async def recommend(wish: MoodRequest) -> RecommendationModel:
-        """Ask for songs by a mood; the answer is a recommendation that everybody sees."""
-        answer = await _ask(parts, wish)
-        if answer.hold is HoldReason.NOT_UNDERSTOOD:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                answer.detail or "the recommender did not understand the request",
-            )
-        return from_event(RecommendationModel, answer)
+    async def recommend(wish: WishModel) -> RecommendationModel:
+        """Ask for songs by a mood, or say how they are to be chosen.
+
+        The answer is a recommendation that everybody sees.
+        """
+        return from_event(RecommendationModel, await ask(parts, wish.camera, **wish.fields()))
 
     return routes
 
@@ -106,45 +90,3 @@ def _listed(events: list[Recommendation], *, since: int | None, limit: int) -> R
         complete = all(seq <= since + 1 for seq in oldest.values())
     models = [from_event(RecommendationModel, event) for event in chosen]
     return RecommendationList(recommendations=models, complete=complete)
-
-
-async def _ask(parts: Parts, wish: MoodRequest) -> Recommendation:
-    probabilities = vector_from_mapping(wish.emotions) if wish.emotions else None
-    silence = parts.bus.silence()
-    if silence:
-        # Otherwise the request would wait for the broker and come out of nowhere later.
-        parts.metrics.requests.labels("no_broker").inc()
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, silence)
-    name, source, seq = parts.bus.source_of(wish.camera)
-    request = RecommendationRequest(
-        id=new_id(),
-        source=source,
-        seq=seq,
-        time=parts.clock(),
-        trace=new_trace(),
-        camera=wish.camera,
-        mood=wish.mood,
-        point=wish.point,
-        probabilities=probabilities,
-        count=wish.count,
-    )
-    began = time.monotonic()
-    seconds = parts.settings.answer_timeout_seconds
-    with parts.live.answer_to(request.id) as answer:
-        try:
-            parts.bus.request(request)
-            async with asyncio.timeout(seconds):
-                event = await answer
-        except TimeoutError:
-            parts.metrics.requests.labels("timeout").inc()
-            raise ProblemError(
-                HTTPStatus.GATEWAY_TIMEOUT,
-                f"no answer on {name} within {seconds:g} s; "
-                f"{parts.check() or 'the recommender is busy, try again'}",
-            ) from None
-        except BusError as error:
-            parts.metrics.requests.labels("queue_full").inc()
-            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
-    parts.metrics.requests.labels("answered").inc()
-    parts.metrics.answer_seconds.observe(time.monotonic() - began)
-    return event
