@@ -1,5 +1,4 @@
 import signal
-import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -8,17 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moodcue.cli import as_text
-from moodcue.errors import IndexUnavailableError, ModelError, ProtocolError
+from moodcue.errors import ModelError, ProtocolError
 from moodcue.events import EmotionWindow, HoldReason, Recommendation, SongMatch
 from moodcue.identity import host_name, new_id, new_trace
-from moodcue.library_index import (
-    SONGS_SCHEMA,
-    IndexManifest,
-    generation_folder,
-    read_manifest,
-    read_songs,
-    verify_files,
-)
 from moodcue.lifecycle import stop_on_signals
 from moodcue.model_folder import ModelManifest, load_manifest, sha256_of, write_manifest
 from moodcue.sequence import SequenceTracker
@@ -199,85 +190,6 @@ def test_a_damaged_manifest_is_refused(model: Path) -> None:
 
     with pytest.raises(ModelError, match="not a model manifest"):
         load_manifest(model, labels=["a", "b"])
-
-
-def write_index(index: Path, **changes: object) -> IndexManifest:
-    manifest = IndexManifest(
-        format=1,
-        generation="g1",
-        created=0,
-        dimension=7,
-        metric="inner_product",
-        labels="basic-7",
-        songs=1,
-        model="m",
-        model_sha256="",
-        music_root="/music",
-        files={},
-    )
-    folder = generation_folder(index, manifest)
-    folder.mkdir(parents=True)
-    (folder / "songs.faiss").write_bytes(b"vectors")
-    database = sqlite3.connect(folder / "songs.sqlite")
-    database.execute(SONGS_SCHEMA)
-    pack = msgspec.msgpack.encode
-    row = (255, "ä/b.mp3", "T", "A", "", 40.0, 0.5, -0.5, pack([0.0] * 6 + [1.0]), pack([0.25] * 4))
-    database.execute("INSERT INTO songs VALUES (?,?,?,?,?,?,?,?,?,?)", row)
-    database.commit()
-    database.close()
-    files = {name: sha256_of(folder / name) for name in ("songs.faiss", "songs.sqlite")}
-    manifest = msgspec.structs.replace(manifest, files=files)
-    manifest = msgspec.structs.replace(manifest, **changes)
-    (index / "manifest.json").write_bytes(msgspec.json.encode(manifest))
-    return manifest
-
-
-def test_a_published_index_reads_back(tmp_path: Path) -> None:
-    write_index(tmp_path)
-
-    manifest = read_manifest(tmp_path)
-    verify_files(tmp_path, manifest)
-    [song] = read_songs(tmp_path, manifest)
-
-    assert (song.path, song.key, song.emotions[-1]) == ("ä/b.mp3", "00000000000000ff", 1.0)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"format": 2}, "format 2"),
-        ({"labels": "geneva-9"}, "geneva-9"),
-        ({"dimension": 9}, "dimension 9"),
-        ({"metric": "l2"}, "not an index manifest"),
-        ({"generation": "../../etc"}, "not an index manifest"),
-    ],
-)
-def test_a_foreign_index_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
-    write_index(tmp_path, **changes)
-
-    with pytest.raises(IndexUnavailableError, match=words):
-        read_manifest(tmp_path)
-
-
-def test_no_index_says_how_to_build_one(tmp_path: Path) -> None:
-    with pytest.raises(IndexUnavailableError, match="moodcue-mer-indexer build"):
-        read_manifest(tmp_path)
-
-
-def test_a_changed_file_of_an_index_is_named(tmp_path: Path) -> None:
-    manifest = write_index(tmp_path)
-    (generation_folder(tmp_path, manifest) / "songs.faiss").write_bytes(b"others")
-
-    with pytest.raises(IndexUnavailableError, match=r"songs\.faiss"):
-        verify_files(tmp_path, manifest)
-
-
-def test_damaged_songs_are_a_clear_error(tmp_path: Path) -> None:
-    manifest = write_index(tmp_path)
-    (generation_folder(tmp_path, manifest) / "songs.sqlite").write_bytes(b"no database" * 100)
-
-    with pytest.raises(IndexUnavailableError, match=r"songs\.sqlite"):
-        list(read_songs(tmp_path, manifest))
 
 
 def recommendation(**fields: object) -> Recommendation:

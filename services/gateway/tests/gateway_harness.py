@@ -1,10 +1,9 @@
 """A real broker, a real gateway and a publisher around it, for the tests of the gateway."""
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -40,10 +39,10 @@ from moodcue.library_index import (
     FORMAT,
     GENERATIONS,
     MANIFEST,
-    SONGS,
-    SONGS_SCHEMA,
     IndexManifest,
 )
+from moodcue.song_writer import write_songs
+from moodcue.songs import Song
 from moodcue.taxonomy import BASIC_7
 from moodcue.topics import Family, topic
 from moodcue_gateway.app import create_server, listen
@@ -382,18 +381,32 @@ def write_tone(path: Path, *, seconds: float = 2.0) -> None:
     soundfile.write(path, wave, rate, subtype=subtype, format=kind)
 
 
+def library_song(number: int, path: str) -> Song:
+    return Song(
+        id=number,
+        path=path,
+        title=f"Song {number}",
+        artist=f"Artist {number}",
+        duration_seconds=2.0,
+        valence=0.5,
+        arousal=0.4,
+        uncertainty=0.3,
+        emotions=HAPPY,
+        quadrants=(0.25,) * 4,
+        moment_seconds=1.0,
+        trajectory=((0.5, 0.4), (0.5, 0.4)),
+        opening=(0.5, 0.4),
+        ending=(0.5, 0.4),
+    )
+
+
 def write_index(folder: Path, paths: Sequence[str], *, generation: str = "g1") -> Path:
     """Publish an index of songs, numbered from 1, with the music folder beside it."""
     index, music = folder / "index", folder / "music"
     music.mkdir(exist_ok=True)
     place = index / GENERATIONS / generation
     place.mkdir(parents=True)
-    with closing(sqlite3.connect(place / SONGS)) as database, database:
-        database.execute(SONGS_SCHEMA)
-        for number, path in enumerate(paths, start=1):
-            vectors = msgspec.msgpack.encode(HAPPY), msgspec.msgpack.encode((0.25,) * 4)
-            row = (number, path, f"Song {number}", f"Artist {number}", "", 2.0, 0.5, 0.4, *vectors)
-            database.execute("INSERT INTO songs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    write_songs(place, [library_song(n, path) for n, path in enumerate(paths, start=1)])
     manifest = IndexManifest(
         format=FORMAT,
         generation=generation,

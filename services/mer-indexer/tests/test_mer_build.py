@@ -20,16 +20,18 @@ from moodcue.library_index import (
     VECTORS,
     generation_folder,
     read_manifest,
-    read_songs,
     verify_files,
 )
+from moodcue.songs import open_songs
 from moodcue_mer_indexer.analysis import Analysed, Failure, run_in_processes
 from moodcue_mer_indexer.announce import announce
 from moodcue_mer_indexer.build import BuildReport, build_index
 from moodcue_mer_indexer.catalog import CATALOG, Catalog, CatalogError
+from moodcue_mer_indexer.emotion import summarise
 from moodcue_mer_indexer.library import LibraryError, scan_library
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.publish import song_id
+from moodcue_mer_indexer.tags import read_tags
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_a_build_publishes_what_the_reader_can_use(music: Path, tmp_path: Path) 
 
     manifest = read_manifest(index)
     verify_files(index, manifest)
-    songs = list(read_songs(index, manifest))
+    songs = list(open_songs(index, manifest))
     assert manifest == report.manifest
     assert manifest.songs == 2
     assert manifest.music_root == str(music)
@@ -96,6 +98,9 @@ def test_a_build_publishes_what_the_reader_can_use(music: Path, tmp_path: Path) 
         ("ночь 夜", "Unknown artist"),
     ]
     assert songs[0].quadrants == pytest.approx((0.7, 0.1, 0.1, 0.1))
+    assert 0 < songs[0].uncertainty < 1
+    assert songs[0].trajectory == pytest.approx(np.array([[0.6, 0.6]]), abs=0.005)
+    assert songs[0].opening == songs[0].ending == pytest.approx((0.6, 0.6))
     vectors = faiss.read_index(str(generation_folder(index, manifest) / VECTORS))
     scores, ids = vectors.search(np.array([songs[0].emotions], dtype=np.float32), 1)
     assert ids[0, 0] in {song.id for song in songs}
@@ -128,7 +133,7 @@ def test_added_and_removed_songs_change_the_index(music: Path, tmp_path: Path) -
     report = build(music, index, Listener())
 
     assert report.published
-    titles = [song.title for song in read_songs(index, read_manifest(index))]
+    titles = [song.title for song in open_songs(index, read_manifest(index))]
     assert titles == ["new", "ночь 夜"]
 
 
@@ -155,6 +160,26 @@ def test_an_interrupted_build_goes_on_where_it_stopped(music: Path, tmp_path: Pa
     assert report.manifest.songs == 2
 
 
+def test_a_song_begins_and_ends_as_its_first_and_last_seconds_do(
+    music: Path, tmp_path: Path
+) -> None:
+    happy, sad = (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0)
+    patches = [happy] * 7 + [sad] * 70
+
+    def analyse(paths: Sequence[Path]) -> Iterator[tuple[Path, Analysed | Failure]]:
+        for path in paths:
+            yield path, Analysed(tags=read_tags(path), emotion=summarise(patches, patch_seconds=3))
+
+    index = tmp_path / "index"
+    build_index(music, index=index, model_folder=shipped_model_folder(), workers=1, analyse=analyse)
+
+    song = open_songs(index, read_manifest(index)).page(0, 1)[0]
+    assert (len(song.trajectory), song.moment_seconds) == (77, 3)
+    assert song.opening == pytest.approx((1, 1))
+    assert song.ending == pytest.approx((-1, -1))
+    assert song.arousal < 0
+
+
 def test_a_broken_file_is_named_with_its_reason_and_the_run_goes_on(
     music: Path, tmp_path: Path
 ) -> None:
@@ -164,6 +189,36 @@ def test_a_broken_file_is_named_with_its_reason_and_the_run_goes_on(
 
     assert report.failures == {"broken.mp3": "broken on purpose; mend it"}
     assert report.manifest.songs == 2
+
+
+def test_a_broken_file_is_reported_again_without_being_analysed_again(
+    music: Path, tmp_path: Path
+) -> None:
+    (music / "broken.mp3").write_bytes(b"x")
+    index, listener = tmp_path / "index", Listener()
+    first = build(music, index, listener)
+
+    second = build(music, index, listener)
+    assert second.failures == first.failures
+    assert len(listener.heard) == 3
+
+    (music / "broken.mp3").unlink()
+    assert build(music, index, listener).failures == {}
+
+
+def test_a_file_that_may_be_readable_later_is_tried_again(music: Path, tmp_path: Path) -> None:
+    index, listener = tmp_path / "index", Listener()
+
+    def forbidden(paths: Sequence[Path]) -> Iterator[tuple[Path, Analysed | Failure]]:
+        for path in paths:
+            yield path, Failure(reason="may not be read", lasting=False)
+
+    with pytest.raises(LibraryError, match="may not be read"):
+        build_index(
+            music, index=index, model_folder=shipped_model_folder(), workers=1, analyse=forbidden
+        )
+
+    assert build(music, index, listener).manifest.songs == 2
 
 
 def test_a_name_that_is_no_text_is_reported_and_the_run_goes_on(
@@ -232,6 +287,23 @@ def test_a_foreign_manifest_is_refused_and_kept(music: Path, tmp_path: Path) -> 
     assert (index / MANIFEST).read_text() == text
 
 
+def test_an_index_of_an_older_format_is_replaced(music: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    first = build(music, index, Listener()).manifest
+    older = json.loads((index / MANIFEST).read_text())
+    del older["content"], older["previous"]
+    (index / MANIFEST).write_text(json.dumps({**older, "format": 1}))
+    with pytest.raises(IndexUnavailableError, match="format 1"):
+        read_manifest(index)
+
+    report = build(music, index, Listener())
+
+    assert report.published
+    assert report.manifest.generation != first.generation
+    verify_files(index, read_manifest(index))
+    assert generation_folder(index, first).is_dir()
+
+
 def test_a_damaged_generation_is_replaced(music: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     first = build(music, index, Listener())
@@ -257,6 +329,21 @@ def test_the_last_two_generations_are_kept_and_leftovers_go(music: Path, tmp_pat
     kept = sorted(path.name for path in (index / GENERATIONS).iterdir())
 
     assert kept == generations[-2:]
+
+
+def test_an_unpublished_generation_does_not_push_out_the_one_in_use(
+    music: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    first = build(music, index, Listener()).manifest
+    orphan = index / GENERATIONS / "99999999999999999999"
+    orphan.mkdir()
+    write_audio(music / "new.wav", sound=tone(seconds=1))
+
+    second = build(music, index, Listener()).manifest
+
+    kept = {path.name for path in (index / GENERATIONS).iterdir()}
+    assert kept == {first.generation, second.generation}
 
 
 def test_a_reader_never_sees_a_half_written_index(
@@ -291,10 +378,10 @@ def test_two_builds_do_not_work_on_one_index(music: Path, tmp_path: Path) -> Non
 def test_findings_of_another_model_do_not_count(music: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     build(music, index, Listener())
-    file = next(scan_library(music))
+    files = list(scan_library(music))
 
     with Catalog(index, model_sha256="0" * 64) as catalog:
-        assert catalog.find(file) is None
+        assert catalog.retain(files) == files
 
 
 def test_a_damaged_catalog_says_what_to_do(music: Path, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from mer_datasets import make_dataset
 from mer_sounds import tone, write_audio
 
 from moodcue.bus import BusAddress
-from moodcue.library_index import read_manifest, read_songs
+from moodcue.library_index import read_manifest
+from moodcue.songs import open_songs
 from moodcue.taxonomy import EMOTIONS, QUADRANTS
 from moodcue_mer_indexer.cli import main
 from moodcue_mer_indexer.composer.library import compose_library, plan_library
@@ -105,7 +106,7 @@ def test_build_prints_a_summary_and_reports_broken_files_by_name(
     assert (first["published"], first["announced"]) == (True, False)
     assert (second["analysed"], second["unchanged"], second["published"]) == (0, 1, False)
     assert second["generation"] == first["generation"] == read_manifest(index).generation
-    (song,) = read_songs(index, read_manifest(index))
+    (song,) = open_songs(index, read_manifest(index))
     emotion = MerModel(shipped_model_folder()).song_emotion(music / "a.opus")
     assert song.emotions == pytest.approx(emotion.emotions)
 
@@ -211,7 +212,7 @@ def test_run_completes_an_interrupted_demo_library_and_indexes_it(
 
     (summary,) = results(capsys)
     assert (summary["songs"], summary["failed"]) == (4, 0)
-    titles = {song.title for song in read_songs(index, read_manifest(index))}
+    titles = {song.title for song in open_songs(index, read_manifest(index))}
     assert titles == {piece.credit.title for piece in plan_library(pieces=4, seed=1)}
 
 

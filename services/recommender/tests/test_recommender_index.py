@@ -1,6 +1,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from moodcue.errors import IndexUnavailableError
-from moodcue.library_index import SONGS, VECTORS, IndexManifest, generation_folder, read_songs
+from moodcue.library_index import COLUMNS, FILES, SONGS, VECTORS, IndexManifest, generation_folder
 from moodcue.model_folder import sha256_of
+from moodcue.songs import SongColumns, open_songs, read_columns, write_columns
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.library import Library
 from moodcue_recommender.sample_library import publish, random_songs, write_library
@@ -24,7 +26,7 @@ class Eventually(Protocol):
 def rewrite(index: Path, manifest: IndexManifest) -> None:
     """Publish a manifest that fits the files as they are now."""
     folder = generation_folder(index, manifest)
-    files = {name: sha256_of(folder / name) for name in (VECTORS, SONGS)}
+    files = {name: sha256_of(folder / name) for name in FILES}
     publish(index, msgspec.structs.replace(manifest, files=files))
 
 
@@ -66,23 +68,36 @@ def write_fewer_vectors(index: Path, manifest: IndexManifest) -> None:
 
 
 def write_long_vectors(index: Path, manifest: IndexManifest) -> None:
-    ids = np.array([song.id for song in read_songs(index, manifest)], dtype=np.int64)
+    ids = open_songs(index, manifest).ids
     longer = faiss.IndexIDMap2(faiss.IndexFlatIP(7))
     longer.add_with_ids(np.full((len(ids), 7), 1, dtype=np.float32), ids)
     write_vectors(index, manifest, longer)
 
 
-def rename_a_song_id(index: Path, manifest: IndexManifest) -> None:
-    path = generation_folder(index, manifest) / SONGS
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE songs SET id = 1 WHERE path = 'song-000000.mp3'")
+def change_columns(
+    index: Path, manifest: IndexManifest, change: Callable[[SongColumns], SongColumns]
+) -> None:
+    path = generation_folder(index, manifest) / COLUMNS
+    write_columns(path, change(read_columns(path)))
     rewrite(index, manifest)
 
 
+def rename_the_songs(index: Path, manifest: IndexManifest) -> None:
+    change_columns(index, manifest, lambda columns: replace(columns, ids=columns.ids + 1))
+
+
 def damage_a_song(index: Path, manifest: IndexManifest) -> None:
+    change_columns(index, manifest, lambda columns: replace(columns, valence=columns.valence + 7))
+
+
+def lose_a_number(index: Path, manifest: IndexManifest) -> None:
+    change_columns(index, manifest, lambda columns: replace(columns, ending=columns.ending[1:]))
+
+
+def lose_a_row(index: Path, manifest: IndexManifest) -> None:
     path = generation_folder(index, manifest) / SONGS
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE songs SET valence = 7 WHERE path = 'song-000000.mp3'")
+        database.execute("DELETE FROM songs WHERE place = 29")
     rewrite(index, manifest)
 
 
@@ -102,8 +117,10 @@ DAMAGE = {
     write_vectors_without_ids: "is not a flat inner product index by song id",
     write_fewer_vectors: "holds 7 vectors of dimension 7, its manifest says 30",
     write_long_vectors: "whose length is not 1",
-    rename_a_song_id: "hold different songs",
-    damage_a_song: "damaged|cannot be read",
+    rename_the_songs: "are not the same",
+    damage_a_song: "has valence outside -1 to 1",
+    lose_a_number: r"has ending of float32 \(29, 2\)",
+    lose_a_row: "30 songs in songs.npy and 29 in songs.sqlite",
     claim_other_labels: "has the label set 'plutchik-8'",
     claim_a_later_format: "has the format 99",
 }
@@ -114,7 +131,7 @@ def test_a_library_is_loaded_with_its_songs_and_vectors(tmp_path: Path) -> None:
     songs = random_songs(30)
     write_library(tmp_path, songs, generation="first")
     library = Library.load(tmp_path)
-    assert library.songs == {song.id: song for song in songs}
+    assert [song.path for song in library.songs] == sorted(song.path for song in songs)
     assert library.manifest.generation == "first"
     for song in songs:
         expected = np.array(song.emotions) / np.linalg.norm(song.emotions)

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moodcue.errors import ProtocolError
-from moodcue.library_index import FORMAT, IndexManifest, Song
+from moodcue.library_index import FORMAT, IndexManifest
+from moodcue.songs import Song
 from moodcue.taxonomy import BASIC_7, EMOTIONS, vector_from_mapping
 from moodcue_recommender.library import Library
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.reasons import reason_for
-from moodcue_recommender.sample_library import index_of, make_song, random_songs
+from moodcue_recommender.sample_library import index_of, make_song, random_songs, song_table
 
 sevens = st.lists(st.floats(0.001, 1), min_size=7, max_size=7)
 
@@ -31,13 +32,11 @@ def library_of(songs: Sequence[Song]) -> Library:
         music_root="/music",
         files={},
     )
-    return Library(manifest, {song.id: song for song in songs}, index_of(songs))
+    return Library(manifest, song_table(songs), index_of(songs))
 
 
 LIBRARIES = {size: library_of(random_songs(size, seed=size)) for size in (1, 3, 5, 20, 24, 25, 200)}
-REORDERED = {
-    size: library_of(list(library.songs.values())[::-1]) for size, library in LIBRARIES.items()
-}
+REORDERED = {size: library_of(random_songs(size, seed=size)[::-1]) for size in LIBRARIES}
 libraries = st.sampled_from(sorted(LIBRARIES)).map(LIBRARIES.__getitem__)
 
 
@@ -66,7 +65,7 @@ def test_the_songs_are_those_of_the_highest_cosine_best_first(
     cosines = sorted(
         (
             float(query @ np.array(song.emotions) / np.linalg.norm(song.emotions))
-            for song in library.songs.values()
+            for song in library.songs
         ),
         reverse=True,
     )
@@ -93,8 +92,8 @@ def test_no_song_comes_twice_within_twenty_while_the_library_allows_it(
 
 def test_a_small_library_repeats_what_was_recommended_longest_ago() -> None:
     library = LIBRARIES[5]
-    recent = list(library.songs)[:4]
-    assert set(ids(library, [1.0] * 7, recent=recent)) == set(library.songs)
+    recent = library.songs.ids.tolist()[:4]
+    assert set(ids(library, [1.0] * 7, recent=recent)) == set(library.songs.ids.tolist())
     two = rank(library, [1.0] * 7, count=2, recent=recent)
     oldest = f"{recent[0]:016x}"
     assert two.repeated == 1
@@ -112,7 +111,7 @@ def test_the_same_songs_give_the_same_answer_however_the_index_is_ordered(
     size: int, probabilities: list[float]
 ) -> None:
     library, reordered = LIBRARIES[size], REORDERED[size]
-    recent = list(library.songs)[:10]
+    recent = library.songs.ids.tolist()[:10]
     assert rank(library, probabilities, count=5, recent=recent) == rank(
         reordered, probabilities, count=5, recent=recent
     )
@@ -129,8 +128,8 @@ def test_a_change_of_emotion_changes_the_songs() -> None:
     happy = ids(library, vector_from_mapping({"happiness": 1}))
     sad = ids(library, vector_from_mapping({"sadness": 1}))
     assert not set(happy) & set(sad)
-    assert all(library.songs[song].valence > 0 for song in happy)
-    assert all(library.songs[song].valence < 0 for song in sad)
+    assert all(library.songs.song(song).valence > 0 for song in happy)
+    assert all(library.songs.song(song).valence < 0 for song in sad)
 
 
 def test_probabilities_that_are_none_are_refused() -> None:

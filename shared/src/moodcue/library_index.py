@@ -4,12 +4,10 @@ The indexer writes generations beside each other and swaps the manifest; readers
 
     INDEX/manifest.json                     names the generation
     INDEX/generations/<generation>/songs.faiss    inner product over normalised vectors, by song id
-    INDEX/generations/<generation>/songs.sqlite   title, artist, path and emotion of every song
+    INDEX/generations/<generation>/songs.npy      the songs' numbers, see `moodcue.songs`
+    INDEX/generations/<generation>/songs.sqlite   their paths, tags and courses
 """
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,31 +15,16 @@ import msgspec
 from msgspec import Meta
 
 from moodcue.errors import IndexUnavailableError
-from moodcue.events import Seven, SignedUnit
 from moodcue.model_folder import sha256_of
 from moodcue.taxonomy import BASIC_7, EMOTIONS
 
 MANIFEST = "manifest.json"
 GENERATIONS = "generations"
 VECTORS = "songs.faiss"
+COLUMNS = "songs.npy"
 SONGS = "songs.sqlite"
-FORMAT = 1
-
-SONGS_SCHEMA = """
-CREATE TABLE songs (
-    id INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL,
-    artist TEXT NOT NULL,
-    album TEXT NOT NULL,
-    duration_seconds REAL NOT NULL,
-    valence REAL NOT NULL,
-    arousal REAL NOT NULL,
-    emotions BLOB NOT NULL,
-    quadrants BLOB NOT NULL
-) STRICT
-"""
-"""`emotions` and `quadrants` are MessagePack arrays of 7 and 4 probabilities."""
+FILES = (VECTORS, COLUMNS, SONGS)
+FORMAT = 2
 
 
 class IndexManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +42,8 @@ class IndexManifest(msgspec.Struct, frozen=True, kw_only=True):
         model_sha256: of its weights.
         music_root: folder that the songs' paths are relative to.
         files: file name to SHA-256, of the generation's files.
+        content: digest of all that the songs say, to see whether there is anything new.
+        previous: the generation before, kept for readers that are about to open it; "": none.
     """
 
     format: int
@@ -72,30 +57,16 @@ class IndexManifest(msgspec.Struct, frozen=True, kw_only=True):
     model_sha256: str
     music_root: str
     files: dict[str, str]
+    content: str = ""
+    previous: str = ""
 
 
-class Song(msgspec.Struct, frozen=True, kw_only=True):
-    """A song of the library as the index knows it."""
-
-    id: Annotated[int, Meta(ge=0, description="stable: 63 bits of a hash of the path")]
-    path: Annotated[str, Meta(description="relative to the music root, with slashes")]
-    title: str
-    artist: str
-    album: str = ""
-    duration_seconds: Annotated[float, Meta(ge=0)]
-    valence: SignedUnit
-    arousal: SignedUnit
-    emotions: Seven
-    quadrants: tuple[float, ...]
-
-    @property
-    def key(self) -> str:
-        """The id as 16 hex digits, as events carry it."""
-        return f"{self.id:016x}"
-
-
-def read_manifest(index: Path) -> IndexManifest:
+def read_manifest(index: Path, *, older: bool = False) -> IndexManifest:
     """Read which generation is current.
+
+    Args:
+        index: folder of the index.
+        older: take one of an older format too, for a build that replaces it.
 
     Raises:
         IndexUnavailableError: if there is none, or it is not one that this version can use.
@@ -110,13 +81,13 @@ def read_manifest(index: Path) -> IndexManifest:
         ) from error
     except msgspec.DecodeError as error:
         raise IndexUnavailableError(f"{path} is not an index manifest: {error}") from error
-    _refuse_foreign(manifest, path)
+    _refuse_foreign(manifest, path, older=older)
     return manifest
 
 
-def _refuse_foreign(manifest: IndexManifest, path: Path) -> None:
+def _refuse_foreign(manifest: IndexManifest, path: Path, *, older: bool) -> None:
     for name, found, needed in (
-        ("format", manifest.format, FORMAT),
+        ("format", max(manifest.format, FORMAT) if older else manifest.format, FORMAT),
         ("label set", manifest.labels, BASIC_7),
         ("dimension", manifest.dimension, len(EMOTIONS)),
     ):
@@ -138,7 +109,7 @@ def verify_files(index: Path, manifest: IndexManifest) -> None:
         IndexUnavailableError: naming the file that is missing or changed.
     """
     folder = generation_folder(index, manifest)
-    for name in (VECTORS, SONGS):
+    for name in FILES:
         try:
             digest = sha256_of(folder / name)
         except OSError as error:
@@ -147,26 +118,3 @@ def verify_files(index: Path, manifest: IndexManifest) -> None:
             raise IndexUnavailableError(
                 f"{folder / name} is not the file that the manifest names; build the index again"
             )
-
-
-def read_songs(index: Path, manifest: IndexManifest) -> Iterator[Song]:
-    """Yield all songs of a generation, in the order of their paths.
-
-    Raises:
-        IndexUnavailableError: if the file is missing or damaged.
-    """
-    path = generation_folder(index, manifest) / SONGS
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            for row in database.execute("SELECT * FROM songs ORDER BY path"):
-                yield _song(row)
-    except (sqlite3.Error, msgspec.DecodeError) as error:
-        raise IndexUnavailableError(f"{path} cannot be read: {error}") from error
-
-
-def _song(row: sqlite3.Row) -> Song:
-    values = dict(row)
-    values["emotions"] = msgspec.msgpack.decode(values["emotions"])
-    values["quadrants"] = msgspec.msgpack.decode(values["quadrants"])
-    return msgspec.convert(values, Song)

@@ -1,12 +1,15 @@
 """The songs of the published index and their files."""
 
 import asyncio
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
 from moodcue.errors import IndexUnavailableError
-from moodcue.library_index import MANIFEST, Song, read_manifest, read_songs
+from moodcue.library_index import MANIFEST, read_manifest
+from moodcue.songs import Song, SongTable, open_songs
 from moodcue_gateway.problems import ProblemError
 
 MEDIA_TYPES = {
@@ -19,6 +22,7 @@ MEDIA_TYPES = {
     ".wav": "audio/wav",
 }
 
+_KEY = re.compile(r"[0-9a-f]{16}")
 _Signature = tuple[int, int, int]
 
 
@@ -29,12 +33,12 @@ class Catalogue:
     Attributes:
         generation: its name.
         music: folder that the songs' paths are relative to.
-        songs: by their key, in the order of their paths.
+        songs: in the order of their paths.
     """
 
     generation: str
     music: Path
-    songs: dict[str, Song]
+    songs: SongTable
 
     def song(self, key: str) -> Song:
         """Return a song.
@@ -42,25 +46,12 @@ class Catalogue:
         Raises:
             ProblemError: 404, if there is none with this key.
         """
-        song = self.songs.get(key)
-        if song is None:
-            raise ProblemError(
-                HTTPStatus.NOT_FOUND, f"no song {key!r} in the library; GET /v1/songs lists them"
-            )
-        return song
-
-    def find(self, query: str) -> list[Song]:
-        """Return the songs with all words of a query in title, artist, album or path."""
-        words = query.casefold().split()
-        return [
-            song
-            for song in self.songs.values()
-            if all(word in _searched_text(song) for word in words)
-        ]
-
-
-def _searched_text(song: Song) -> str:
-    return f"{song.title}\n{song.artist}\n{song.album}\n{song.path}".casefold()
+        if _KEY.fullmatch(key) is not None:
+            with suppress(KeyError):
+                return self.songs.song(int(key, 16))
+        raise ProblemError(
+            HTTPStatus.NOT_FOUND, f"no song {key!r} in the library; GET /v1/songs lists them"
+        )
 
 
 def audio_file(music: Path, path: str) -> tuple[Path, str]:
@@ -141,7 +132,7 @@ class Library:
         return Catalogue(
             generation=manifest.generation,
             music=self.music or Path(manifest.music_root),
-            songs={song.key: song for song in read_songs(self.index, manifest)},
+            songs=open_songs(self.index, manifest),
         )
 
     def _manifest_signature(self) -> _Signature | None:

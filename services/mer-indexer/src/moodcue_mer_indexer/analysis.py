@@ -37,9 +37,11 @@ class Failure:
 
     Attributes:
         reason: What is wrong, and what to do about it.
+        lasting: Whether it stays until the file changes, so that there is no use in trying again.
     """
 
     reason: str
+    lasting: bool = True
 
 
 Analyser = Callable[[Path], Analysed | Failure]
@@ -90,9 +92,11 @@ def analyse_file(path: Path, *, model_folder: Path) -> Analysed | Failure:
     try:
         return Analysed(tags=read_tags(path), emotion=_model(model_folder).song_emotion(path))
     except AudioError as error:
-        return Failure(reason=f"{error.reason}; {error.remedy}")
+        return Failure(reason=f"{error.reason}; {error.remedy}", lasting=error.kind != "unreadable")
     except OSError as error:
-        return Failure(reason=f"cannot be read ({error.strerror}); check its permissions")
+        return Failure(
+            reason=f"cannot be read ({error.strerror}); check its permissions", lasting=False
+        )
 
 
 @cache

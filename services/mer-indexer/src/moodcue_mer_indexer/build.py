@@ -6,13 +6,14 @@ from pathlib import Path
 
 import structlog
 
-from moodcue.library_index import IndexManifest, Song
+from moodcue.library_index import IndexManifest
 from moodcue.model_folder import load_manifest
+from moodcue.songs import Song
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files
 from moodcue_mer_indexer.audio import AUDIO_SUFFIXES
-from moodcue_mer_indexer.catalog import Catalog, Finding
-from moodcue_mer_indexer.emotion import summarise
+from moodcue_mer_indexer.catalog import Catalog
+from moodcue_mer_indexer.emotion import Moment
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.publish import check_index_folder, publish_index, song_id
@@ -20,6 +21,9 @@ from moodcue_mer_indexer.publish import check_index_folder, publish_index, song_
 __all__ = ["BuildReport", "build_index"]
 
 log = structlog.get_logger(__name__)
+
+_END_SECONDS = 20.0
+"""How much of a song is its opening, and its ending: about as long as a fade."""
 
 Analyse = Callable[[Sequence[Path]], Iterator[tuple[Path, Analysed | Failure]]]
 
@@ -80,15 +84,14 @@ def build_index(
             return analyse_files(paths, model_folder=model_folder, workers=workers)
 
     with Catalog(index, model_sha256=model.sha256) as catalog:
-        findings, failures, analysed = _find(files, catalog=catalog, analyse=analyse)
-        catalog.forget_others(file.relative for file in files)
-        if not findings:
+        failures, analysed = _find(files, catalog=catalog, analyse=analyse)
+        if len(failures) == len(files):
             raise LibraryError(
                 f"none of the {len(files)} files in {music} can be used; the first: "
                 f"{next(iter(failures.items()))}; see the log for the others"
             )
         manifest, published = publish_index(
-            [_song(relative, finding) for relative, finding in findings.items()],
+            (_song(relative, found) for relative, found in catalog.analysed()),
             index=index,
             music_root=music,
             model=model.name,
@@ -105,30 +108,31 @@ def build_index(
 
 def _find(
     files: Sequence[LibraryFile], *, catalog: Catalog, analyse: Analyse
-) -> tuple[dict[str, Finding], dict[str, str], int]:
-    """Return the findings and the failures by relative path, and how many findings are new."""
-    findings: dict[str, Finding] = {}
-    failures: dict[str, str] = {}
-    missing: list[LibraryFile] = []
-    for file in files:
-        if not _is_text(file.relative):
-            failures[ascii(file.relative)] = "its name is not valid UTF-8; rename it"
-        elif (known := catalog.find(file)) is not None:
-            findings[file.relative] = known
-        else:
-            missing.append(file)
+) -> tuple[dict[str, str], int]:
+    """Bring the catalog up to date.
+
+    Returns:
+        The failures by relative path, and how many usable files were analysed.
+    """
+    failures = {
+        ascii(file.relative): "its name is not valid UTF-8; rename it"
+        for file in files
+        if not _is_text(file.relative)
+    }
+    missing = catalog.retain(file for file in files if _is_text(file.relative))
+    failures |= {relative: failure.reason for relative, failure in catalog.failures()}
     for relative, reason in failures.items():
         log.warning("file skipped", path=relative, reason=reason)
-    known_count = len(findings)
+    analysed = 0
     for file, answer in _answers(missing, analyse=analyse):
         if isinstance(answer, Failure):
             log.warning("file skipped", path=file.relative, reason=answer.reason)
             failures[file.relative] = answer.reason
         else:
-            finding = Finding(tags=answer.tags, quadrants=answer.emotion.quadrants)
-            catalog.keep(file, finding)
-            findings[file.relative] = finding
-    return findings, failures, len(findings) - known_count
+            analysed += 1
+        if isinstance(answer, Analysed) or answer.lasting:
+            catalog.keep(file, answer)
+    return failures, analysed
 
 
 def _answers(
@@ -151,17 +155,29 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _song(relative: str, finding: Finding) -> Song:
-    emotion = summarise([finding.quadrants], patch_seconds=1)
+def _song(relative: str, found: Analysed) -> Song:
+    emotion = found.emotion
+    moments = emotion.trajectory
     return Song(
         id=song_id(relative),
         path=relative,
-        title=finding.tags.title,
-        artist=finding.tags.artist,
-        album=finding.tags.album,
-        duration_seconds=finding.tags.duration_seconds,
+        title=found.tags.title,
+        artist=found.tags.artist,
+        album=found.tags.album,
+        duration_seconds=found.tags.duration_seconds,
         valence=emotion.valence,
         arousal=emotion.arousal,
+        uncertainty=emotion.uncertainty,
         emotions=emotion.emotions,
         quadrants=emotion.quadrants,
+        moment_seconds=moments[1].seconds - moments[0].seconds if len(moments) > 1 else 0,
+        trajectory=tuple((moment.valence, moment.arousal) for moment in moments),
+        opening=_mean(m for m in moments if m.seconds < _END_SECONDS),
+        ending=_mean(m for m in moments if m.seconds > moments[-1].seconds - _END_SECONDS),
     )
+
+
+def _mean(moments: Iterable[Moment]) -> tuple[float, float]:
+    points = [(moment.valence, moment.arousal) for moment in moments]
+    valence, arousal = (sum(values) / len(points) for values in zip(*points, strict=True))
+    return valence, arousal

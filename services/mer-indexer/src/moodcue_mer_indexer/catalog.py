@@ -1,7 +1,7 @@
 """What has been found out about files, so that an unchanged file is not analysed again."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,44 +9,35 @@ from typing import Self
 import msgspec
 
 from moodcue.errors import MoodcueError
+from moodcue_mer_indexer.analysis import Analysed, Failure
 from moodcue_mer_indexer.library import LibraryFile
-from moodcue_mer_indexer.tags import SongTags
 
-__all__ = ["CATALOG", "Catalog", "CatalogError", "Finding"]
+__all__ = ["CATALOG", "Catalog", "CatalogError"]
+
+_analysed = msgspec.msgpack.Decoder(Analysed).decode
+_failure = msgspec.msgpack.Decoder(Failure).decode
 
 CATALOG = "catalog.sqlite"
 """Name of the file in the index folder."""
 
-_VERSION = 1
+_VERSION = 2
+"""Raised when what is kept can no longer be read, or would be found otherwise today."""
+
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS findings (
+CREATE TABLE IF NOT EXISTS files (
     path TEXT NOT NULL PRIMARY KEY,
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     model_sha256 TEXT NOT NULL,
-    title TEXT NOT NULL,
-    artist TEXT NOT NULL,
-    album TEXT NOT NULL,
-    duration_seconds REAL NOT NULL,
-    quadrants BLOB NOT NULL
+    usable INTEGER NOT NULL,
+    answer BLOB NOT NULL
 ) STRICT
 """
+"""`answer` is `Analysed` if the file is usable and `Failure` if not, as MessagePack."""
 
 
 class CatalogError(MoodcueError):
     """The catalog is in use or damaged."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known about a file.
-
-    Attributes:
-        tags: Title, artist, album, duration.
-        quadrants: Probabilities of Q1 to Q4.
-    """
-
-    tags: SongTags
-    quadrants: tuple[float, ...]
 
 
 class Catalog:
@@ -68,6 +59,9 @@ class Catalog:
         try:
             # Held until close, so that two builds cannot prune each other's generations.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            # A commit for every file costs no wait for the disk; a power cut may cost the last.
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute("BEGIN EXCLUSIVE")
             self._prepare()
             self._database.commit()
@@ -86,53 +80,59 @@ class Catalog:
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if version != _VERSION:
             # A cache has nothing worth migrating.
-            self._database.execute("DROP TABLE IF EXISTS findings")
+            for table in ("findings", "files"):
+                self._database.execute(f"DROP TABLE IF EXISTS {table}")
             self._database.execute(f"PRAGMA user_version = {_VERSION}")
         self._database.execute(_SCHEMA)
 
-    def find(self, file: LibraryFile) -> Finding | None:
-        """Return what is known about a file as it is now, or None."""
-        row = self._database.execute(
-            "SELECT title, artist, album, duration_seconds, quadrants FROM findings"
-            " WHERE path = ? AND size = ? AND mtime_ns = ? AND model_sha256 = ?",
-            (file.relative, file.size, file.mtime_ns, self._model),
-        ).fetchone()
-        if row is None:
-            return None
-        *texts, duration, quadrants = row
-        return Finding(
-            tags=SongTags(
-                title=texts[0], artist=texts[1], album=texts[2], duration_seconds=duration
-            ),
-            quadrants=msgspec.msgpack.decode(quadrants, type=tuple[float, ...]),
-        )
+    def retain(self, files: Iterable[LibraryFile]) -> list[LibraryFile]:
+        """Keep what is known about these files as they are now, and forget the rest.
 
-    def keep(self, file: LibraryFile, finding: Finding) -> None:
-        """Keep a finding at once, so that an interrupted build goes on from there."""
-        tags = finding.tags
-        self._database.execute(
-            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                file.relative,
-                file.size,
-                file.mtime_ns,
-                self._model,
-                tags.title,
-                tags.artist,
-                tags.album,
-                tags.duration_seconds,
-                msgspec.msgpack.encode(finding.quadrants),
-            ),
-        )
-        self._database.commit()
+        Returns:
+            The files that nothing is known about.
+        """
+        known = {
+            path: rest
+            for path, *rest in self._database.execute(
+                "SELECT path, size, mtime_ns, model_sha256 FROM files"
+            )
+        }
+        missing = []
+        for file in files:
+            if known.get(file.relative) == [file.size, file.mtime_ns, self._model]:
+                del known[file.relative]
+            else:
+                missing.append(file)
+        with self._database:
+            self._database.executemany(
+                "DELETE FROM files WHERE path = ?", ((path,) for path in known)
+            )
+        return missing
 
-    def forget_others(self, paths: Iterable[str]) -> None:
-        """Drop the findings of files that are no longer there."""
-        kept = set(paths)
-        known = [path for (path,) in self._database.execute("SELECT path FROM findings")]
-        gone = [(path,) for path in known if path not in kept]
-        self._database.executemany("DELETE FROM findings WHERE path = ?", gone)
-        self._database.commit()
+    def keep(self, file: LibraryFile, answer: Analysed | Failure) -> None:
+        """Keep an answer at once, so that an interrupted build goes on from there."""
+        usable = isinstance(answer, Analysed)
+        packed = msgspec.msgpack.encode(answer)
+        with self._database:
+            self._database.execute(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+                (file.relative, file.size, file.mtime_ns, self._model, usable, packed),
+            )
+
+    def analysed(self) -> Iterator[tuple[str, Analysed]]:
+        """Yield the usable files and what they hold, in the order of their paths."""
+        for path, packed in self._answers(usable=True):
+            yield path, _analysed(packed)
+
+    def failures(self) -> Iterator[tuple[str, Failure]]:
+        """Yield the other files and why they cannot be used, in the order of their paths."""
+        for path, packed in self._answers(usable=False):
+            yield path, _failure(packed)
+
+    def _answers(self, *, usable: bool) -> Iterator[tuple[str, bytes]]:
+        return self._database.execute(
+            "SELECT path, answer FROM files WHERE usable = ? ORDER BY path", (usable,)
+        )
 
     def close(self) -> None:
         """Give the catalog free."""

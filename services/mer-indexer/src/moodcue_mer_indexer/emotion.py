@@ -18,7 +18,7 @@ LEAST_PROBABILITY: Final = 1e-6
 """Of a quadrant in a patch, so that no patch alone can exclude it."""
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class Moment(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What a song expresses over some seconds of it.
 
     Attributes:

@@ -3,9 +3,7 @@
 import hashlib
 import os
 import shutil
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 import faiss
@@ -16,25 +14,23 @@ from numpy.typing import NDArray
 from moodcue.errors import IndexUnavailableError
 from moodcue.identity import Clock, system_clock
 from moodcue.library_index import (
+    FILES,
     FORMAT,
     GENERATIONS,
     MANIFEST,
-    SONGS,
-    SONGS_SCHEMA,
     VECTORS,
     IndexManifest,
-    Song,
     read_manifest,
-    read_songs,
     verify_files,
 )
 from moodcue.model_folder import sha256_of
+from moodcue.song_writer import write_songs
+from moodcue.songs import Song, SongColumns
 from moodcue.taxonomy import BASIC_7, EMOTIONS
 from moodcue_mer_indexer.catalog import CATALOG
 
-__all__ = ["check_index_folder", "publish_index", "song_id", "song_vectors"]
+__all__ = ["check_index_folder", "publish_index", "song_id", "unit_vectors"]
 
-_GENERATIONS_KEPT = 2
 _PARTIAL = ".partial"
 
 
@@ -44,13 +40,8 @@ def song_id(relative: str) -> int:
     return int.from_bytes(digest) >> 1
 
 
-def song_vectors(songs: Sequence[Song]) -> NDArray[np.float32]:
-    """Return the songs' seven emotions with length 1, so that inner product is cosine.
-
-    Returns:
-        Shape ``(songs, 7)``.
-    """
-    emotions = np.array([song.emotions for song in songs], dtype=np.float32)
+def unit_vectors(emotions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return emotions ``(songs, 7)`` with length 1, so that inner product is cosine."""
     vectors: NDArray[np.float32] = emotions / np.linalg.norm(emotions, axis=1, keepdims=True)
     return vectors
 
@@ -58,13 +49,15 @@ def song_vectors(songs: Sequence[Song]) -> NDArray[np.float32]:
 def check_index_folder(index: Path) -> None:
     """Refuse a folder that holds something other than an index of ours.
 
+    One of an older format is ours: a build replaces it.
+
     Raises:
         IndexUnavailableError: Naming what is in the way.
     """
     if index.exists() and not index.is_dir():
         raise IndexUnavailableError(f"{index} is a file; give a folder for the index")
     if (index / MANIFEST).exists():
-        read_manifest(index)
+        read_manifest(index, older=True)
     elif index.is_dir() and any(index.iterdir()) and not (index / CATALOG).exists():
         raise IndexUnavailableError(
             f"{index} holds other files and no index; give an empty or a new folder"
@@ -72,7 +65,7 @@ def check_index_folder(index: Path) -> None:
 
 
 def publish_index(
-    songs: Sequence[Song],
+    songs: Iterable[Song],
     *,
     index: Path,
     music_root: Path,
@@ -86,7 +79,8 @@ def publish_index(
     for readers that are about to open it; older ones are removed.
 
     Args:
-        songs: At least one, with different ids.
+        songs: At least one, in the order of their paths, with different ids; they are taken one
+            after another, so that they need not all be in memory.
         index: Folder of the index.
         music_root: Folder that the songs' paths are relative to.
         model: Name of the model that read the songs.
@@ -100,19 +94,14 @@ def publish_index(
         IndexUnavailableError: The folder holds something else.
     """
     check_index_folder(index)
-    ordered = sorted(songs, key=lambda song: song.path)
-    root = str(music_root.resolve())
-    current = _current(index)
-    if (
-        current is not None
-        and current.model_sha256 == model_sha256
-        and current.music_root == root
-        and _holds(index, current, songs=ordered)
-    ):
-        return current, False
+    current = read_manifest(index, older=True) if (index / MANIFEST).exists() else None
     created = clock()
     generation = f"{created:020d}"
-    files = _write_generation(index / GENERATIONS / generation, songs=ordered)
+    folder = index / GENERATIONS / generation
+    partial = folder.with_name(generation + _PARTIAL)
+    partial.mkdir(parents=True)
+    digest = hashlib.sha256()
+    columns = write_songs(partial, _passed_to(digest.update, songs))
     manifest = IndexManifest(
         format=FORMAT,
         generation=generation,
@@ -120,67 +109,59 @@ def publish_index(
         dimension=len(EMOTIONS),
         metric="inner_product",
         labels=BASIC_7,
-        songs=len(ordered),
+        songs=len(columns.ids),
         model=model,
         model_sha256=model_sha256,
-        music_root=root,
-        files=files,
+        music_root=str(music_root.resolve()),
+        files={},
+        content=digest.hexdigest(),
+        previous=current.generation if current else "",
     )
-    _swap_manifest(index, manifest)
-    _prune(index / GENERATIONS, current=generation)
-    return manifest, True
+    if current is not None and _says_the_same(current, manifest, index=index):
+        is_new, manifest = False, current
+    else:
+        _write_vectors(partial / VECTORS, columns)
+        _finish(partial, folder)
+        files = {name: sha256_of(folder / name) for name in FILES}
+        is_new, manifest = True, msgspec.structs.replace(manifest, files=files)
+        _swap_manifest(index, manifest)
+    _prune(index / GENERATIONS, kept={manifest.generation, manifest.previous})
+    return manifest, is_new
 
 
-def _current(index: Path) -> IndexManifest | None:
-    return read_manifest(index) if (index / MANIFEST).exists() else None
+def _passed_to(update: Callable[[bytes], None], songs: Iterable[Song]) -> Iterator[Song]:
+    """Yield the songs, and give a digest all that they say."""
+    encode = msgspec.msgpack.Encoder().encode
+    for song in songs:
+        update(encode(song))
+        yield song
 
 
-def _holds(index: Path, manifest: IndexManifest, *, songs: Sequence[Song]) -> bool:
+def _says_the_same(current: IndexManifest, new: IndexManifest, *, index: Path) -> bool:
+    """Return whether a new generation would give readers nothing that they do not have."""
+    for name in ("format", "model_sha256", "music_root", "content"):
+        if getattr(current, name) != getattr(new, name):
+            return False
     try:
-        verify_files(index, manifest)
-        return list(read_songs(index, manifest)) == list(songs)
+        verify_files(index, current)
     except IndexUnavailableError:
         return False
+    return True
 
 
-def _write_generation(folder: Path, *, songs: Sequence[Song]) -> dict[str, str]:
-    """Write the files of a generation; return the SHA-256 of each."""
-    partial = folder.with_name(folder.name + _PARTIAL)
-    partial.mkdir(parents=True)
-    _write_vectors(partial / VECTORS, songs=songs)
-    _write_songs(partial / SONGS, songs=songs)
-    for name in (VECTORS, SONGS):
+def _write_vectors(path: Path, columns: SongColumns) -> None:
+    vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(len(EMOTIONS)))
+    vectors.add_with_ids(unit_vectors(columns.emotions), columns.ids)
+    faiss.write_index(vectors, str(path))
+
+
+def _finish(partial: Path, folder: Path) -> None:
+    """Have a generation on the disk under its name."""
+    for name in FILES:
         _flush(partial / name)
     _flush(partial)
     partial.replace(folder)
     _flush(folder.parent)
-    return {name: sha256_of(folder / name) for name in (VECTORS, SONGS)}
-
-
-def _write_vectors(path: Path, *, songs: Sequence[Song]) -> None:
-    ids = np.array([song.id for song in songs], dtype=np.int64)
-    vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(len(EMOTIONS)))
-    vectors.add_with_ids(song_vectors(songs), ids)
-    faiss.write_index(vectors, str(path))
-
-
-def _write_songs(path: Path, *, songs: Sequence[Song]) -> None:
-    encode = msgspec.msgpack.encode
-    columns = Song.__struct_fields__
-    rows = []
-    for song in songs:
-        values = {name: getattr(song, name) for name in columns}
-        values |= {"emotions": encode(song.emotions), "quadrants": encode(song.quadrants)}
-        rows.append(values)
-    names = ", ".join(columns)
-    places = ", ".join(f":{name}" for name in columns)
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(SONGS_SCHEMA)
-        database.executemany(
-            f"INSERT INTO songs ({names}) VALUES ({places})",  # noqa: S608 - names of our fields
-            rows,
-        )
-        database.commit()
 
 
 def _swap_manifest(index: Path, manifest: IndexManifest) -> None:
@@ -192,14 +173,11 @@ def _swap_manifest(index: Path, manifest: IndexManifest) -> None:
     _flush(index)
 
 
-def _prune(generations: Path, *, current: str) -> None:
-    """Remove old generations and what an interrupted build has left."""
-    names = sorted(path.name for path in generations.iterdir() if path.is_dir())
-    complete = [name for name in names if not name.endswith(_PARTIAL)]
-    kept = {current, *complete[-_GENERATIONS_KEPT:]}
-    for name in names:
-        if name not in kept:
-            shutil.rmtree(generations / name, ignore_errors=True)
+def _prune(generations: Path, *, kept: Container[str]) -> None:
+    """Remove other generations and what an interrupted build has left."""
+    for path in list(generations.iterdir()):
+        if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

@@ -1,6 +1,5 @@
 """The listener's library in memory: the songs and their vectors, loaded from a published index."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,12 +12,11 @@ from moodcue.errors import IndexUnavailableError
 from moodcue.library_index import (
     VECTORS,
     IndexManifest,
-    Song,
     generation_folder,
     read_manifest,
-    read_songs,
     verify_files,
 )
+from moodcue.songs import SongTable, open_songs
 
 _NORM_TOLERANCE = 1e-3
 
@@ -29,12 +27,12 @@ class Library:
 
     Attributes:
         manifest: what the index says of itself.
-        songs: by id.
+        songs: their numbers, and what else is known of them.
         vectors: FAISS `IndexIDMap2` over `IndexFlatIP`, seven dimensions, by song id.
     """
 
     manifest: IndexManifest
-    songs: Mapping[int, Song]
+    songs: SongTable
     vectors: faiss.IndexIDMap2
 
     @classmethod
@@ -53,10 +51,10 @@ class Library:
         verify_files(index, manifest)
         path = generation_folder(index, manifest) / VECTORS
         vectors = _read_vectors(path, manifest)
-        songs = {song.id: song for song in read_songs(index, manifest)}
-        if songs.keys() != set(faiss.vector_to_array(vectors.id_map).tolist()):
+        songs = open_songs(index, manifest)
+        if not np.array_equal(songs.ids, faiss.vector_to_array(vectors.id_map)):
             raise IndexUnavailableError(
-                f"{path} and the song table beside it hold different songs; build the index again"
+                f"{path} and the songs beside it are not the same; build the index again"
             )
         return cls(manifest, songs, vectors)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.events import SongMatch
-from moodcue.library_index import Song
+from moodcue.songs import Song
 from moodcue.taxonomy import EMOTIONS
 from moodcue_recommender.library import Library
 from moodcue_recommender.reasons import reason_for
@@ -59,7 +59,7 @@ def rank(
     repeats = set(known[: count - len(fresh)])
     chosen = repeats.union(fresh)
     songs = tuple(
-        _match(library.songs[song], scored[song], repeated=song in repeats)
+        _match(library.songs.song(song), scored[song], repeated=song in repeats)
         for song in ordered
         if song in chosen
     )

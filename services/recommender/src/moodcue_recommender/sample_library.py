@@ -4,8 +4,7 @@ import hashlib
 import os
 import random
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 
 import faiss
@@ -13,17 +12,10 @@ import msgspec
 import numpy as np
 
 from moodcue.identity import system_clock
-from moodcue.library_index import (
-    FORMAT,
-    GENERATIONS,
-    MANIFEST,
-    SONGS,
-    SONGS_SCHEMA,
-    VECTORS,
-    IndexManifest,
-    Song,
-)
+from moodcue.library_index import FILES, FORMAT, GENERATIONS, MANIFEST, VECTORS, IndexManifest
 from moodcue.model_folder import sha256_of
+from moodcue.song_writer import fill_table, write_songs
+from moodcue.songs import Song, SongTable
 from moodcue.taxonomy import BASIC_7, EMOTIONS, emotions_at
 from moodcue_recommender.vectors import query_vector
 
@@ -49,7 +41,12 @@ def make_song(name: str, valence: float, arousal: float) -> Song:
         valence=valence,
         arousal=arousal,
         emotions=emotions_at(valence=valence, arousal=arousal),
+        uncertainty=0.5,
         quadrants=(0.25, 0.25, 0.25, 0.25),
+        moment_seconds=3.0,
+        trajectory=((valence, arousal),) * 60,
+        opening=(valence, arousal),
+        ending=(valence, arousal),
     )
 
 
@@ -57,8 +54,9 @@ def write_library(index: Path, songs: Sequence[Song], *, generation: str) -> Ind
     """Write songs as a generation of an index and make it the current one."""
     folder = index / GENERATIONS / generation
     folder.mkdir(parents=True)
-    faiss.write_index(index_of(songs), str(folder / VECTORS))
-    _write_songs(folder / SONGS, songs)
+    ordered = sorted(songs, key=lambda song: song.path)
+    write_songs(folder, ordered)
+    faiss.write_index(index_of(ordered), str(folder / VECTORS))
     manifest = IndexManifest(
         format=FORMAT,
         generation=generation,
@@ -70,7 +68,7 @@ def write_library(index: Path, songs: Sequence[Song], *, generation: str) -> Ind
         model="made-up",
         model_sha256="",
         music_root=str(index.absolute().parent / "music"),
-        files={name: sha256_of(folder / name) for name in (VECTORS, SONGS)},
+        files={name: sha256_of(folder / name) for name in FILES},
     )
     publish(index, manifest)
     return manifest
@@ -83,6 +81,12 @@ def publish(index: Path, manifest: IndexManifest) -> None:
     os.replace(beside, index / MANIFEST)  # noqa: PTH105 - the step that the layout promises
 
 
+def song_table(songs: Sequence[Song]) -> SongTable:
+    """Return songs as an opened index gives them, from memory and in the order given."""
+    database = sqlite3.connect(":memory:", check_same_thread=False)
+    return SongTable(fill_table(database, songs), database)
+
+
 def index_of(songs: Sequence[Song]) -> faiss.IndexIDMap2:
     """Return the FAISS index of songs by their ids."""
     vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(len(EMOTIONS)))
@@ -91,27 +95,3 @@ def index_of(songs: Sequence[Song]) -> faiss.IndexIDMap2:
         np.array([song.id for song in songs], dtype=np.int64),
     )
     return vectors
-
-
-def _write_songs(path: Path, songs: Iterable[Song]) -> None:
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(SONGS_SCHEMA)
-        database.executemany(
-            "INSERT INTO songs (id, path, title, artist, album, duration_seconds, valence,"
-            " arousal, emotions, quadrants) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    song.id,
-                    song.path,
-                    song.title,
-                    song.artist,
-                    song.album,
-                    song.duration_seconds,
-                    song.valence,
-                    song.arousal,
-                    msgspec.msgpack.encode(song.emotions),
-                    msgspec.msgpack.encode(song.quadrants),
-                )
-                for song in songs
-            ),
-        )

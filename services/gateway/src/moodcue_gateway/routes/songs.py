@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse
 
-from moodcue.library_index import Song
+from moodcue.songs import Song
 from moodcue_gateway.library import audio_file
 from moodcue_gateway.parts import Parts
 from moodcue_gateway.problems import ProblemError, documented
@@ -35,9 +35,9 @@ def router(parts: Parts) -> APIRouter:
     ) -> SongList:
         """List the songs of the library, in the order of their paths."""
         catalogue = await parts.library.catalogue()
-        found = await asyncio.to_thread(catalogue.find, query)
-        page = [_model(song) for song in found[offset : offset + limit]]
-        return SongList(generation=catalogue.generation, total=len(found), songs=page)
+        total, found = await asyncio.to_thread(catalogue.songs.search, query, offset, limit)
+        page = [_model(song) for song in found]
+        return SongList(generation=catalogue.generation, total=total, songs=page)
 
     audio_responses = {
         HTTPStatus.OK.value: {"content": {"audio/*": {}}, "description": "The whole file"},
@@ -55,8 +55,8 @@ def router(parts: Parts) -> APIRouter:
     async def audio(song: str, range: Range = None) -> FileResponse:  # noqa: A002 - the header's name
         """Get the audio of a song, whole or in ranges."""
         catalogue = await parts.library.catalogue()
-        path = catalogue.song(song).path
-        file, media_type = await asyncio.to_thread(audio_file, catalogue.music, path)
+        found = await asyncio.to_thread(catalogue.song, song)
+        file, media_type = await asyncio.to_thread(audio_file, catalogue.music, found.path)
         return await asyncio.to_thread(_answer, file, media_type, range)
 
     for method in ("GET", "HEAD"):
