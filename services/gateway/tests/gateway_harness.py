@@ -71,7 +71,9 @@ class Source:
             "trace": new_trace(),
         }
 
-    def face(self, camera: str = "desk", probabilities: tuple[float, ...] = HAPPY) -> FaceEmotion:
+    def face(
+        self, camera: str = "desk", probabilities: tuple[float, ...] = HAPPY, *, people: int = 1
+    ) -> FaceEmotion:
         name = topic(Family.FACE_EMOTION, camera)
         event = FaceEmotion(
             **self._head(name),
@@ -82,7 +84,7 @@ class Source:
             width=640,
             height=480,
             status=FrameStatus.OK,
-            faces=(Face(box=FACE, score=0.9, probabilities=probabilities),),
+            faces=(Face(box=FACE, score=0.9, probabilities=probabilities),) * people,
         )
         self.publisher.send(name, event)
         return event
