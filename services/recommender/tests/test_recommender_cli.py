@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from recommender_harness import opened_log
 
 from moodcue.events import HoldReason, Recommendation
 from moodcue.moods import known_words
 from moodcue_recommender.cli import main
-from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.sample_library import random_songs, write_library
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
@@ -100,7 +100,7 @@ def test_a_count_out_of_bounds_is_refused(index: Path, count: str, capsys: Captu
 def test_the_log_is_printed_as_json_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    with RecommendationLog(tmp_path, source="recommender/one") as log:
+    with opened_log(tmp_path) as log:
         for camera, seq in (("kitchen", 1), ("hall", 1), ("kitchen", 2)):
             log.append(
                 Recommendation(

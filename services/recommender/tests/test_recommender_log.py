@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recommender_harness import opened_log
 
 from moodcue.events import HoldReason, Recommendation, SongMatch
 from moodcue.identity import new_id, new_trace
-from moodcue_recommender.log import FILE, LogError, RecommendationLog, read_log
+from moodcue_recommender.database import FILE, Database, StateError
+from moodcue_recommender.log import RecommendationLog, read_log
 
 
 def song(number: int) -> SongMatch:
@@ -41,23 +43,23 @@ def made(seq: int, *, camera: str = "kitchen", songs: tuple[int, ...] = ()) -> R
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[RecommendationLog]:
-    with RecommendationLog(tmp_path, source="recommender/one") as opened:
+    with opened_log(tmp_path) as opened:
         yield opened
 
 
 def test_the_source_goes_on_under_the_name_it_began_with(tmp_path: Path) -> None:
-    with RecommendationLog(tmp_path, source="recommender/one") as first:
+    with opened_log(tmp_path) as first:
         assert first.source == "recommender/one"
-    with RecommendationLog(tmp_path, source="recommender/two") as second:
+    with opened_log(tmp_path, source="recommender/two") as second:
         assert second.source == "recommender/one"
 
 
 def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     events = [made(1, songs=(1, 2)), made(2), made(1, camera="hall", songs=(3,))]
-    with RecommendationLog(tmp_path, source="recommender/one") as log:
+    with opened_log(tmp_path) as log:
         for event in events:
             log.append(event)
-    with RecommendationLog(tmp_path, source="recommender/one") as log:
+    with opened_log(tmp_path) as log:
         assert log.last_numbers() == {"kitchen": 2, "hall": 1}
         assert log.has_answered("kitchen-2")
         assert not log.has_answered("kitchen-3")
@@ -83,7 +85,7 @@ def test_the_log_is_bounded_and_keeps_the_number_of_every_camera_of_late(
 ) -> None:
     folder = tmp_path_factory.mktemp("log")
     counts: dict[str, int] = {}
-    with RecommendationLog(folder, source="recommender/one", keep=keep) as log:
+    with opened_log(folder, keep=keep) as log:
         for camera in cameras:
             counts[camera] = counts.get(camera, 0) + 1
             log.append(made(counts[camera], camera=camera))
@@ -112,32 +114,32 @@ def test_a_question_is_never_kept_twice(log: RecommendationLog) -> None:
 
 def test_two_recommenders_cannot_share_a_log(tmp_path: Path, log: RecommendationLog) -> None:
     del log
-    with pytest.raises(LogError, match=r"another recommender uses .*STATE_DIR"):
-        RecommendationLog(tmp_path, source="recommender/two")
+    with pytest.raises(StateError, match=r"another recommender uses .*STATE_DIR"):
+        Database(tmp_path)
 
 
 def test_a_file_that_is_no_log_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"precious" * 1000)
-    with pytest.raises(LogError, match="file is not a database; move it away"):
-        RecommendationLog(tmp_path, source="recommender/one")
+    with pytest.raises(StateError, match="file is not a database; move it away"):
+        Database(tmp_path)
     assert (tmp_path / FILE).read_bytes() == b"precious" * 1000
-    with pytest.raises(LogError, match="cannot be read"):
+    with pytest.raises(StateError, match="cannot be read"):
         list(read_log(tmp_path))
 
 
 def test_a_log_of_a_later_version_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / FILE)) as database:
         database.execute("PRAGMA user_version = 7")
-    with pytest.raises(LogError, match="it has version 7, needed is 1; move it away"):
-        RecommendationLog(tmp_path, source="recommender/one")
+    with pytest.raises(StateError, match="it has version 7, needed is 2; move it away"):
+        Database(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LogError, match=r"no log can be kept in .*file/state: Not a directory"):
-        RecommendationLog(tmp_path / "file" / "state", source="recommender/one")
+    with pytest.raises(StateError, match=r"no log can be kept in .*file/state: Not a directory"):
+        Database(tmp_path / "file" / "state")
 
 
 def test_reading_a_log_that_is_not_there_names_the_place(tmp_path: Path) -> None:
-    with pytest.raises(LogError, match="no log at"):
+    with pytest.raises(StateError, match="no log at"):
         list(read_log(tmp_path))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pytest
 import zmq
 from prometheus_client import CollectorRegistry
+from recommender_harness import HAPPY, RULES, CommittedLog
 from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Publisher, Subscriber
@@ -26,16 +27,14 @@ from moodcue.events import (
 )
 from moodcue.identity import NS_PER_SECOND, new_id, new_trace, system_clock
 from moodcue.replay import replay
-from moodcue.taxonomy import vector_from_mapping
 from moodcue_recommender.answerer import Answerer
+from moodcue_recommender.database import Database
 from moodcue_recommender.index import IndexFollower
-from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.metrics import RecommenderMetrics
 from moodcue_recommender.sample_library import random_songs, write_library
 from moodcue_recommender.service import Parts, RecommenderService
 
 Context = zmq.Context[zmq.Socket[bytes]]
-HAPPY = vector_from_mapping({"happiness": 0.8, "neutral": 0.2})
 DEADLINE_SECONDS = 20.0
 
 
@@ -344,9 +343,14 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[RecommendationLog]:
-    with RecommendationLog(tmp_path / "state", source="recommender/test") as opened:
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(tmp_path / "state") as opened:
         yield opened
+
+
+@pytest.fixture
+def log(database: Database) -> CommittedLog:
+    return CommittedLog(database, source="recommender/test")
 
 
 @pytest.fixture
@@ -356,7 +360,8 @@ def service(
     tmp_path: Path,
     broker: BrokerProcess,
     registry: CollectorRegistry,
-    log: RecommendationLog,
+    database: Database,
+    log: CommittedLog,
 ) -> Iterator[RecommenderService]:
     """A service in this process, to hand messages to, beside a real broker."""
     del broker
@@ -370,7 +375,12 @@ def service(
                 index=index,
                 log=log,
                 answerer=Answerer(
-                    index=index, log=log, next_seq=publisher.next_seq, songs=5, repeat_memory=20
+                    index=index,
+                    database=database,
+                    log=log,
+                    next_seq=publisher.next_seq,
+                    rules=RULES,
+                    repeat_memory=20,
                 ),
                 publisher=publisher,
                 metrics=RecommenderMetrics(registry, index),
@@ -402,7 +412,7 @@ def test_a_window_lost_on_the_way_is_fetched_from_the_broker_and_answered(
 
 
 def test_a_recommendation_that_was_kept_but_not_sent_is_sent_after_a_start(
-    log: RecommendationLog, service: RecommenderService, bus: Bus
+    log: CommittedLog, service: RecommenderService, bus: Bus
 ) -> None:
     unsent = Recommendation(
         id=new_id(),

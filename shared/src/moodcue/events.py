@@ -187,11 +187,13 @@ class Liking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Guidance(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the faces followed the songs of a mode, in windows since the mode was set."""
+    """Whether the faces followed the songs of a mode, in windows since it was set."""
 
     steps: Annotated[int, Meta(ge=0, description="windows after which this could be told")] = 0
-    followed: Annotated[int, Meta(ge=0, description="of these, mood moved toward the target")] = 0
-    not_followed: Annotated[int, Meta(ge=0, description="of these, it moved away or stayed")] = 0
+    followed: Annotated[
+        int, Meta(ge=0, description="of these, the mood came nearer to where it leads")
+    ] = 0
+    not_followed: Annotated[int, Meta(ge=0, description="of these, it stayed or went away")] = 0
 
 
 class SongMatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,11 +55,11 @@ class LikingModel(BaseModel):
 
 
 class GuidanceModel(BaseModel):
-    """Whether the faces followed the songs of a mode, in windows since the mode was set."""
+    """Whether the faces followed the songs of a mode, in windows since it was set."""
 
     steps: int = Field(description="windows after which this could be told")
-    followed: int = Field(description="of these, the mood moved toward the target")
-    not_followed: int = Field(description="of these, it moved away or stayed")
+    followed: int = Field(description="of these, the mood came nearer to where it leads")
+    not_followed: int = Field(description="of these, it stayed or went away")
 
 
 class SongMatchModel(BaseModel):

@@ -1,58 +1,88 @@
-"""Answers each question once: the library, the log and the numbers brought together."""
+"""Answers each question once: the library, what is kept, and the numbers brought together."""
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
 from moodcue.health import Problem
 from moodcue.identity import new_id
 from moodcue.topics import Family, topic
-from moodcue_recommender.answers import Answer, Question, Stamp, answer
+from moodcue_recommender.answers import Answer, Memory, Stamp, answer
+from moodcue_recommender.database import Database
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
+from moodcue_recommender.memory import RoomStore, TasteStore
+from moodcue_recommender.wishes import Question, Rules
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass
 class Answerer:
     """Answers windows and requests, each once, also over a restart.
 
-    Attributes:
+    Args:
         index: gives the library of the moment.
-        log: of what was answered.
+        database: to keep rooms and tastes in.
+        log: of what was answered, in the same database.
         next_seq: takes the next sequence number of a topic.
-        songs: how many a window gets.
+        rules: how questions are answered.
         repeat_memory: how many songs must pass before one comes again.
+
+    Attributes:
+        tastes: of all rooms.
         log_problem: why the last answer could not be kept, if it could not.
     """
 
-    index: IndexFollower
-    log: RecommendationLog
-    next_seq: Callable[[str], int]
-    songs: int
-    repeat_memory: int
-    log_problem: Problem = None
+    def __init__(
+        self,
+        *,
+        index: IndexFollower,
+        database: Database,
+        log: RecommendationLog,
+        next_seq: Callable[[str], int],
+        rules: Rules,
+        repeat_memory: int,
+    ) -> None:
+        self.tastes = TasteStore(database)
+        self.log_problem: Problem = None
+        self._index = index
+        self._connection = database.connection
+        self._log = log
+        self._rooms = RoomStore(database, keep=log.keep)
+        self._next_seq = next_seq
+        self._rules = rules
+        self._repeat_memory = repeat_memory
 
     def answer(self, question: Question) -> Answer | None:
         """Answer a question and keep the answer; None if it has been answered before."""
-        if self.log.has_answered(question.id):
+        if self._log.has_answered(question.id):
             return None
+        camera = question.camera
         made = answer(
             question,
-            stamp=Stamp(new_id(), self.log.source, self.next_seq(topic_of(question.camera))),
-            library=self.index.library,
-            recent=self.log.recent_songs(question.camera, self.repeat_memory),
-            count=self.songs,
+            stamp=Stamp(new_id(), self._log.source, self._next_seq(topic_of(camera))),
+            library=self._index.library,
+            memory=Memory(
+                recent=self._log.recent_songs(camera, self._repeat_memory),
+                room=self._rooms.of(camera),
+                taste=self.tastes.of(camera),
+            ),
+            rules=self._rules,
         )
-        self._keep(made)
+        self._keep(camera, made)
         return made
 
-    def _keep(self, made: Answer) -> None:
+    def _keep(self, camera: str, made: Answer) -> None:
         try:
-            self.log.append(made.recommendation)
+            # All or nothing: a room that is a window ahead of the log would count it twice.
+            with self._connection:
+                number = self._log.append(made.recommendation)
+                self._rooms.put(camera, made.room, number=number)
+                if made.turn.told is not None:
+                    self.tastes.put(camera, made.turn.told)
+                if made.turn.forget:
+                    self.tastes.forget(camera)
             self.log_problem = None
         except sqlite3.Error as error:
             # A listener still gets songs when the disk is full.

@@ -1,17 +1,18 @@
 """From a window or a request to the recommendation that answers it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from moodcue.errors import ProtocolError
-from moodcue.events import EmotionWindow, HoldReason, Recommendation, RecommendationRequest
-from moodcue.moods import seven_of_mood
-from moodcue.taxonomy import BASIC_7, dominant_emotion, emotions_at
+from msgspec.structs import replace
+
+from moodcue.events import EmotionWindow, Guidance, HoldReason, Recommendation
+from moodcue.taxonomy import dominant_emotion
 from moodcue_recommender.library import Library
+from moodcue_recommender.modes import GOALS
 from moodcue_recommender.ranking import Ranking, rank
-from moodcue_recommender.vectors import query_vector
-
-Question = EmotionWindow | RecommendationRequest
+from moodcue_recommender.rooms import Room, holds_on, wanted
+from moodcue_recommender.taste import RoomTaste
+from moodcue_recommender.wishes import Question, Rules, Turn, turn
 
 
 @dataclass(frozen=True)
@@ -24,22 +25,38 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A recommendation, and how many of its songs came again too early."""
+class Memory:
+    """What is known of a camera's room when a question comes.
 
-    recommendation: Recommendation
-    repeated: int
+    Attributes:
+        recent: ids of the songs recommended lately, oldest first.
+        room: where it stands.
+        taste: what was said of songs there.
+    """
+
+    recent: Sequence[int] = ()
+    room: Room = field(default_factory=Room)
+    taste: RoomTaste = field(default_factory=RoomTaste)
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What a question asks for: seven probabilities, or a hold."""
+class Answer:
+    """A recommendation and what is to be kept with it.
 
-    count: int
-    confidence: float
-    probabilities: tuple[float, ...] | None = None
-    hold: HoldReason | None = None
-    detail: str = ""
+    Attributes:
+        recommendation: as it is published.
+        room: as it is now.
+        turn: what the question meant.
+        repeated: how many songs came again too early.
+        followed: whether the face came nearer to where the mode leads; none where it leads nowhere
+            or this cannot be told.
+    """
+
+    recommendation: Recommendation
+    room: Room
+    turn: Turn
+    repeated: int
+    followed: bool | None = None
 
 
 def answer(
@@ -47,8 +64,8 @@ def answer(
     *,
     stamp: Stamp,
     library: Library | None,
-    recent: Sequence[int],
-    count: int,
+    memory: Memory,
+    rules: Rules,
 ) -> Answer:
     """Answer with songs; or with the window's own hold, `no_index` or `not_understood`.
 
@@ -56,72 +73,73 @@ def answer(
         question: a window or a request.
         stamp: of the answer.
         library: to choose from, if there is one.
-        recent: ids of the songs recommended to this camera lately, oldest first.
-        count: how many songs a window gets; a request says it itself.
+        memory: of the room.
+        rules: how questions are answered.
     """
-    wish = _wish(question, count=count)
-    hold, ranking, emotion = wish.hold, Ranking((), 0), ""
+    meant = turn(question, room=memory.room, taste=memory.taste, library=library, rules=rules)
+    seven = wanted(meant.shown)
+    ranking = Ranking((), 0)
+    if library is not None and seven is not None:
+        ranking = rank(library, seven, count=meant.count, recent=memory.recent)
+    keep = holds_on(memory.room, meant.shown)
+    recommendation = _recommendation(
+        question, meant, stamp=stamp, library=library, ranking=ranking, keep=keep
+    )
+    room = replace(meant.kept, answered=seven or memory.room.answered)
+    return Answer(
+        recommendation,
+        room,
+        meant,
+        ranking.repeated,
+        followed=_followed(memory.room.guidance, room.guidance),
+    )
+
+
+def _followed(before: Guidance, after: Guidance) -> bool | None:
+    if after.steps == before.steps + 1:
+        return after.followed > before.followed
+    return None
+
+
+def _recommendation(
+    question: Question,
+    meant: Turn,
+    *,
+    stamp: Stamp,
+    library: Library | None,
+    ranking: Ranking,
+    keep: bool,
+) -> Recommendation:
+    mood, shown = meant.mood, meant.shown
+    hold = mood.hold
     if hold is None and library is None:
         hold = HoldReason.NO_INDEX
-    if hold is None and library is not None and wish.probabilities is not None:
-        ranking = rank(library, wish.probabilities, count=wish.count, recent=recent)
-        emotion = dominant_emotion(wish.probabilities)
-    window = question if isinstance(question, EmotionWindow) else None
-    recommendation = Recommendation(
+    probabilities = None if mood.hold else mood.probabilities
+    return Recommendation(
         id=stamp.id,
         source=stamp.source,
         seq=stamp.seq,
         time=question.time,
         trace=question.trace,
         camera=question.camera,
-        window=window.id if window else "",
-        request="" if window else question.id,
-        emotion=emotion,
-        confidence=wish.confidence,
-        probabilities=wish.probabilities,
+        window=mood.window,
+        request="" if isinstance(question, EmotionWindow) else question.id,
+        emotion=dominant_emotion(probabilities) if probabilities and not hold else "",
+        confidence=mood.confidence,
+        probabilities=probabilities,
         songs=ranking.songs,
         generation=library.manifest.generation if library else "",
         hold=hold,
-        detail=wish.detail,
-        window_start=window.start if window else 0,
-        window_end=window.end if window else 0,
+        detail=mood.detail,
+        window_start=mood.start,
+        window_end=mood.end,
+        mode=shown.mode,
+        place=mood.place,
+        target=None if hold else shown.target or mood.chosen_place,
+        guidance=shown.guidance if shown.mode in GOALS else None,
+        keep=keep and not hold,
+        turning=mood.turning,
+        people=mood.people,
+        disagreement=mood.disagreement,
+        leader=mood.leader,
     )
-    return Answer(recommendation, ranking.repeated)
-
-
-def _wish(question: Question, *, count: int) -> _Wish:
-    window = question if isinstance(question, EmotionWindow) else None
-    # What a person asks for is certain; what a camera sees is not.
-    confidence = window.confidence if window else 1.0
-    size = count if isinstance(question, EmotionWindow) else question.count
-    if window and window.hold is not None:
-        return _Wish(size, confidence, hold=window.hold)
-    try:
-        return _Wish(size, confidence, _probabilities(question))
-    except ProtocolError as error:
-        return _Wish(size, confidence, hold=HoldReason.NOT_UNDERSTOOD, detail=str(error))
-
-
-def _probabilities(question: Question) -> tuple[float, ...]:
-    if question.labels != BASIC_7:
-        raise ProtocolError(f"label set {question.labels!r} is unknown; give {BASIC_7!r}")
-    if isinstance(question, EmotionWindow):
-        probabilities = question.probabilities
-        if probabilities is None:
-            raise ProtocolError("the window has neither probabilities nor a reason to hold")
-    else:
-        probabilities = _asked_for(question)
-    query_vector(probabilities)
-    return probabilities
-
-
-def _asked_for(request: RecommendationRequest) -> tuple[float, ...]:
-    match (request.mood, request.point, request.probabilities):
-        case (str(mood), None, None):
-            return seven_of_mood(mood)
-        case (None, (valence, arousal), None):
-            return emotions_at(valence=valence, arousal=arousal)
-        case (None, None, tuple(probabilities)):
-            return probabilities
-        case _:
-            raise ProtocolError("a request gives exactly one of mood, point and probabilities")

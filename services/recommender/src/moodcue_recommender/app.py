@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from moodcue.bus import Publisher
 from moodcue.lifecycle import Heartbeat, running
 from moodcue_recommender.answerer import Answerer
+from moodcue_recommender.database import Database
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.metrics import RecommenderMetrics
@@ -32,15 +33,15 @@ def run(settings: RecommenderSettings) -> int:
     registry = CollectorRegistry()
     metrics = RecommenderMetrics(registry, index)
     with ExitStack() as stack:
-        log = stack.enter_context(
-            RecommendationLog(settings.state_dir, source=name, keep=settings.keep_recommendations)
-        )
+        database = stack.enter_context(Database(settings.state_dir))
+        log = RecommendationLog(database, source=name, keep=settings.keep_recommendations)
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(Publisher(context, address, source=log.source))
         service = _service(
             settings,
             context=context,
             publisher=publisher,
+            database=database,
             log=log,
             index=index,
             metrics=metrics,
@@ -65,15 +66,17 @@ def _service(
     *,
     context: zmq.Context[zmq.Socket[bytes]],
     publisher: Publisher,
+    database: Database,
     log: RecommendationLog,
     index: IndexFollower,
     metrics: RecommenderMetrics,
 ) -> RecommenderService:
     answerer = Answerer(
         index=index,
+        database=database,
         log=log,
         next_seq=publisher.next_seq,
-        songs=settings.songs,
+        rules=settings.rules(),
         repeat_memory=settings.repeat_memory,
     )
     return RecommenderService(

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from moodcue.events import EmotionWindow
 from moodcue.identity import NS_PER_SECOND, new_id, new_trace, system_clock
 from moodcue.taxonomy import EMOTIONS, vector_from_mapping
 from moodcue_recommender.answerer import Answerer
+from moodcue_recommender.database import Database
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.sample_library import random_songs, write_library
+from moodcue_recommender.settings import RecommenderSettings
 
 _WINDOW_SECONDS = 15
 
@@ -47,7 +50,7 @@ def measure(*, songs: int, windows: int, count: int = 5, repeat_memory: int = 20
         began = time.perf_counter()
         index.check()
         load_seconds = time.perf_counter() - began
-        with RecommendationLog(folder / "state", source="recommender/bench") as log:
+        with Database(folder / "state") as database:
             numbers: Counter[str] = Counter()
 
             def next_seq(topic: str) -> int:
@@ -55,7 +58,12 @@ def measure(*, songs: int, windows: int, count: int = 5, repeat_memory: int = 20
                 return numbers[topic]
 
             answerer = Answerer(
-                index=index, log=log, next_seq=next_seq, songs=count, repeat_memory=repeat_memory
+                index=index,
+                database=database,
+                log=RecommendationLog(database, source="recommender/bench"),
+                next_seq=next_seq,
+                rules=replace(RecommenderSettings().rules(), songs=count),
+                repeat_memory=repeat_memory,
             )
             times = list(_times(answerer, windows))
     return {

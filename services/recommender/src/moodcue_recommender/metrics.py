@@ -4,7 +4,7 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from moodcue.events import Recommendation
+from moodcue.events import Mode, Recommendation
 from moodcue.identity import NS_PER_SECOND
 from moodcue.labels import RecentLabels
 from moodcue_recommender.index import IndexFollower
@@ -24,6 +24,7 @@ class RecommenderMetrics:
     __slots__ = (
         "_cameras",
         "_recommendations",
+        "_steps",
         "duplicates",
         "lost_windows",
         "refused_messages",
@@ -45,6 +46,12 @@ class RecommenderMetrics:
             "recommendations", "Answers by camera; hold is empty for songs", "camera", "hold"
         )
         self._cameras = RecentLabels("camera", metrics=[self._recommendations])
+        self._steps = counter(
+            "guided_steps",
+            "Windows of a leading mode, and whether the face came nearer to where it leads",
+            "mode",
+            "followed",
+        )
         self.seconds = Histogram(
             f"{_PREFIX}answer_seconds",
             "From the receipt of a window or request to the sending of its answer",
@@ -71,6 +78,10 @@ class RecommenderMetrics:
     def answered(self, event: Recommendation) -> None:
         """Count an answer."""
         self._recommendations.labels(self._cameras.use(event.camera), event.hold or "").inc()
+
+    def guided(self, mode: Mode, *, followed: bool) -> None:
+        """Count a window of a mode that leads somewhere."""
+        self._steps.labels(mode, "yes" if followed else "no").inc()
 
 
 def _songs(index: IndexFollower) -> float:

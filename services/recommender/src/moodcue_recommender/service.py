@@ -18,19 +18,29 @@ from moodcue.events import (
     RecommendationRequest,
     ServiceState,
     Status,
+    Taste,
 )
 from moodcue.health import Problem
-from moodcue.identity import NS_PER_SECOND, Clock, system_clock
+from moodcue.identity import (
+    NS_PER_SECOND,
+    Clock,
+    new_id,
+    new_source,
+    new_trace,
+    system_clock,
+)
 from moodcue.lifecycle import Heartbeat, Running
 from moodcue.link import Link
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.topics import Family, topic
 from moodcue_recommender.answerer import Answerer, topic_of
-from moodcue_recommender.answers import Question
+from moodcue_recommender.answers import Answer
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.metrics import RecommenderMetrics
+from moodcue_recommender.taste import RoomTaste
+from moodcue_recommender.wishes import Question
 
 _BROKER = "broker"
 _TOPICS = (
@@ -83,6 +93,7 @@ class RecommenderService:
         self._link: Link | None = None
         self._windows = SequenceTracker()
         self._totals: Counter[str] = Counter()
+        self._tastes = _TasteSender(parts.publisher, parts.clock)
         for camera, last in parts.log.last_numbers().items():
             parts.publisher.restore_seq(topic_of(camera), last)
 
@@ -173,7 +184,11 @@ class RecommenderService:
             return
         event = made.recommendation
         self._totals["holds" if event.hold else "recommendations"] += 1
+        if made.turn.told is not None or made.turn.forget:
+            # Before the answer, so that who has that one has this one, too.
+            self._tastes.send(event.camera, made.turn.taste)
         self._parts.publisher.send(topic_of(event.camera), event)
+        self._count_step(made)
         metrics.seconds.observe(time.perf_counter() - began)
         metrics.answered(event)
         metrics.repeated.inc(made.repeated)
@@ -189,6 +204,11 @@ class RecommenderService:
             songs=len(event.songs),
             trace=event.trace,
         )
+
+    def _count_step(self, made: Answer) -> None:
+        if made.followed is not None:
+            self._totals["guided_followed" if made.followed else "guided_not_followed"] += 1
+            self._parts.metrics.guided(made.recommendation.mode, followed=made.followed)
 
     def _bring_up_to_date(self) -> None:
         """After a start, ours or the broker's, settle what either of us lacks; before all else.
@@ -229,6 +249,8 @@ class RecommenderService:
         for camera, last in last_there.items():
             # Matters only if our own log was lost.
             parts.publisher.restore_seq(topic_of(camera), last)
+        for camera in parts.answerer.tastes.cameras():
+            self._tastes.send(camera, parts.answerer.tastes.of(camera))
         for camera in parts.log.last_numbers():
             after = last_there.get(camera, 0)
             for event in parts.log.after(camera, after, last=parts.republish):
@@ -262,6 +284,29 @@ class RecommenderService:
     def problem(self) -> Problem:
         """What is wrong, if anything."""
         return self._parts.index.problem or self._parts.answerer.log_problem
+
+
+class _TasteSender:
+    """Publishes what rooms have taught, under a source name that is new at each start."""
+
+    def __init__(self, publisher: Publisher, clock: Clock) -> None:
+        self._publisher = publisher
+        self._clock = clock
+        self._source = new_source(*publisher.source.split("/", 1))
+        self._numbers: Counter[str] = Counter()
+
+    def send(self, camera: str, taste: RoomTaste) -> None:
+        self._numbers[camera] += 1
+        event = Taste(
+            id=new_id(),
+            source=self._source,
+            seq=self._numbers[camera],
+            time=self._clock(),
+            trace=new_trace(),
+            camera=camera,
+            entries=taste.entries(),
+        )
+        self._publisher.send(topic(Family.TASTE, camera), event)
 
 
 def _wait(running: Running, ready: Callable[[float], bool]) -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from moodcue.identity import NS_PER_SECOND
 from moodcue.settings import ServiceSettings
+from moodcue_recommender.groups import GroupPolicy
+from moodcue_recommender.rooms import RoomRules
+from moodcue_recommender.taste import TasteRules
+from moodcue_recommender.wishes import Rules
+
+_NS_PER_MINUTE = 60 * NS_PER_SECOND
+_NS_PER_DAY = 24 * 60 * _NS_PER_MINUTE
 
 MAX_SONGS = 50
 """The most songs that one answer holds, as the contract bounds a request."""
@@ -26,6 +34,37 @@ class RecommenderSettings(ServiceSettings):
     repeat_memory: int = Field(
         20, ge=0, le=1000, description="how many songs must pass before one comes again"
     )
+    dwell_windows: int = Field(
+        2, ge=1, le=100, description="windows that a new emotion must last before the songs turn"
+    )
+    sure_confidence: float = Field(
+        0.8, ge=0, le=1, description="confidence of a window from which it need not last"
+    )
+    mode_step: float = Field(
+        0.15,
+        gt=0,
+        le=3,
+        description="how far a mode goes per window on the valence-arousal plane",
+    )
+    group_policy: GroupPolicy = Field(
+        GroupPolicy.MEAN,
+        description="whose mood counts of several: mean, least_misery, take_turns, lead",
+    )
+    turn_windows: int = Field(
+        12, ge=1, le=1000, description="windows that one person's turn lasts, by `take_turns`"
+    )
+    taste_margin: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="largest difference of scores over which a liked song passes a disliked one",
+    )
+    dislike_days: float = Field(
+        30.0, ge=0, le=3650, description="how long a disliked song stays away"
+    )
+    not_now_minutes: float = Field(
+        60.0, ge=0, le=100_000, description="how long a song stays away that is not wanted now"
+    )
     keep_recommendations: int = Field(
         10_000, ge=100, le=1_000_000, description="how many recommendations the log keeps"
     )
@@ -44,3 +83,21 @@ class RecommenderSettings(ServiceSettings):
         le=86_400,
         description="age up to which windows that came during a restart are still answered",
     )
+
+    def rules(self) -> Rules:
+        """Return how questions are answered."""
+        return Rules(
+            songs=self.songs,
+            room=RoomRules(
+                dwell_windows=self.dwell_windows,
+                sure_confidence=self.sure_confidence,
+                step=self.mode_step,
+                group=self.group_policy,
+                turn_windows=self.turn_windows,
+            ),
+            taste=TasteRules(
+                margin=self.taste_margin,
+                dislike=round(self.dislike_days * _NS_PER_DAY),
+                not_now=round(self.not_now_minutes * _NS_PER_MINUTE),
+            ),
+        )

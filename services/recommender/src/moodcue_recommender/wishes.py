@@ -1,0 +1,202 @@
+"""From a window or a request to what becomes of the room, and what songs are chosen for."""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from moodcue.errors import ProtocolError
+from moodcue.events import EmotionWindow, Feedback, HoldReason, Mode, RecommendationRequest
+from moodcue.moods import place_of_mood, seven_of_mood
+from moodcue.taxonomy import BASIC_7, emotions_at, valence_arousal_of
+from moodcue_recommender.library import Library
+from moodcue_recommender.rooms import (
+    Mood,
+    Room,
+    RoomRules,
+    after_window,
+    asked_for,
+    by_hand,
+    with_mode,
+    without_people,
+)
+from moodcue_recommender.taste import RoomTaste, SongTaste, TasteRules
+from moodcue_recommender.vectors import query_vector
+
+Question = EmotionWindow | RecommendationRequest
+
+_NOT_YET = Mood(
+    confidence=0.0,
+    hold=HoldReason.NOBODY,
+    detail="nobody has been seen here so far; songs come with the next window",
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How questions are answered.
+
+    Attributes:
+        songs: how many a window gets; a request says it itself.
+        room: how a room's mood becomes songs.
+        taste: how feedback acts.
+    """
+
+    songs: int
+    room: RoomRules
+    taste: TasteRules
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a question means.
+
+    Attributes:
+        mood: what the answer is about.
+        shown: the room that the songs are for.
+        kept: the room that remains.
+        taste: of the room.
+        count: how many songs are wanted.
+        told: what is to be kept of the feedback on a song.
+        forget: whether all feedback is to be forgotten.
+    """
+
+    mood: Mood
+    shown: Room
+    kept: Room
+    taste: RoomTaste
+    count: int
+    told: SongTaste | None = None
+    forget: bool = False
+
+
+def turn(
+    question: Question, *, room: Room, taste: RoomTaste, library: Library | None, rules: Rules
+) -> Turn:
+    """Say what a question means in a room; what cannot be understood is a hold that says why."""
+    if isinstance(question, EmotionWindow):
+        after = _after(question, room, rules.room)
+        return _about(after, taste=taste, count=rules.songs)
+    try:
+        return _answer_to(question, room=room, taste=taste, library=library, rules=rules)
+    except ProtocolError as error:
+        mood = Mood(hold=HoldReason.NOT_UNDERSTOOD, detail=str(error))
+        return Turn(mood, replace(room, mood=mood), room, taste, question.count)
+
+
+def _about(
+    room: Room,
+    *,
+    taste: RoomTaste,
+    count: int,
+    told: SongTaste | None = None,
+    forget: bool = False,
+) -> Turn:
+    return Turn(room.mood or _NOT_YET, room, room, taste, count, told, forget)
+
+
+def _after(window: EmotionWindow, room: Room, rules: RoomRules) -> Room:
+    try:
+        _check(window)
+    except ProtocolError as error:
+        mood = Mood(
+            window=window.id,
+            start=window.start,
+            end=window.end,
+            confidence=window.confidence,
+            hold=HoldReason.NOT_UNDERSTOOD,
+            detail=str(error),
+        )
+        return replace(room, mood=mood, target=None)
+    return after_window(room, window, rules)
+
+
+def _check(window: EmotionWindow) -> None:
+    if window.hold is not None:
+        return
+    _check_labels(window.labels)
+    if window.probabilities is None:
+        raise ProtocolError("the window has neither probabilities nor a reason to hold")
+    query_vector(window.probabilities)
+
+
+def _check_labels(labels: str) -> None:
+    if labels != BASIC_7:
+        raise ProtocolError(f"label set {labels!r} is unknown; give {BASIC_7!r}")
+
+
+def _answer_to(
+    request: RecommendationRequest,
+    *,
+    room: Room,
+    taste: RoomTaste,
+    library: Library | None,
+    rules: Rules,
+) -> Turn:
+    count = request.count
+    match _wishes(request):
+        case ["mood"]:
+            mood = _mood(request)
+            shown = asked_for(mood, request.mode or Mode.MATCH, rules.room)
+            # In a room that no camera sees, moods set by hand are all there is.
+            seen = room.mood is not None and room.mood.window
+            return Turn(mood, shown, room if seen else replace(room, mood=mood), taste, count)
+        case ["mode"]:
+            after = with_mode(room, request.mode or Mode.MATCH, rules.room)
+            return _about(after, taste=taste, count=count)
+        case ["feedback"] if request.feedback is not None:
+            told = _told(request.feedback, request.time, taste=taste, library=library, rules=rules)
+            return _about(room, taste=taste.with_entry(told), count=count, told=told)
+        case ["reset_taste"]:
+            return _about(room, taste=RoomTaste(), count=count, forget=True)
+        case ["opt_out"]:
+            # The aggregator leaves them out of the next window; what is here goes at once.
+            return _about(without_people(room), taste=taste, count=count)
+        case ["opt_in"]:
+            return _about(room, taste=taste, count=count)
+        case given:
+            raise ProtocolError(
+                "a request gives exactly one of a mood (a word, a point or probabilities), mode, "
+                "feedback, reset_taste, opt_out and opt_in, or a mood with a mode, "
+                f"not {' and '.join(given) or 'none'}"
+            )
+
+
+def _wishes(request: RecommendationRequest) -> list[str]:
+    """Name the wishes of a request; a mode beside a mood is part of that one."""
+    moods = [w for w in (request.mood, request.point, request.probabilities) if w is not None]
+    others = {
+        "mode": request.mode is not None and not moods,
+        "feedback": request.feedback is not None,
+        "reset_taste": request.reset_taste,
+        "opt_out": request.opt_out is not None,
+        "opt_in": request.opt_in is not None,
+    }
+    return ["mood"] * len(moods) + [name for name, given in others.items() if given]
+
+
+def _mood(request: RecommendationRequest) -> Mood:
+    _check_labels(request.labels)
+    if request.mood is not None:
+        return by_hand(seven_of_mood(request.mood), place_of_mood(request.mood))
+    if request.point is not None:
+        valence, arousal = request.point
+        return by_hand(emotions_at(valence=valence, arousal=arousal), request.point)
+    probabilities = request.probabilities or ()
+    query_vector(probabilities)
+    total = sum(probabilities)
+    return by_hand(probabilities, valence_arousal_of([p / total for p in probabilities]))
+
+
+def _told(
+    feedback: Feedback,
+    time: int,
+    *,
+    taste: RoomTaste,
+    library: Library | None,
+    rules: Rules,
+) -> SongTaste:
+    number = int(feedback.song, 16)
+    if library is None or number not in library.songs:
+        raise ProtocolError(f"there is no song {feedback.song} in the library")
+    song = library.songs.song(number)
+    return taste.after(feedback, title=song.title, artist=song.artist, time=time, rules=rules.taste)
