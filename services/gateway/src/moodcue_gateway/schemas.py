@@ -280,6 +280,8 @@ class SystemModel(BaseModel):
     problem: str = Field(description="what keeps the gateway from its work, in a sentence")
     missing: list[str] = Field(description="services that have no live process")
     workers: int = Field(description="live face-emotion workers")
+    songs: int = Field(description="in the published index; 0 where there is none")
+    generation: str = Field(description="of the index, empty where there is none")
     services: list[ServiceModel]
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from moodcue.errors import IndexUnavailableError
 from moodcue.health import Problem
 from moodcue_gateway.parts import Parts
 from moodcue_gateway.schemas import SystemModel
@@ -21,11 +22,19 @@ def router(parts: Parts) -> APIRouter:
         """Get the processes of the system, their counters, and what is missing."""
         services = parts.services()
         problem = parts.check()
+        try:
+            catalogue = await parts.library.catalogue()
+        except IndexUnavailableError:
+            songs, generation = 0, ""
+        else:
+            songs, generation = len(catalogue.songs), catalogue.generation
         return SystemModel(
             ready=problem is None,
             problem=problem or "",
             missing=missing_services(services),
             workers=sum(one.service == "fer" and is_live(one) for one in services),
+            songs=songs,
+            generation=generation,
             services=services,
         )
 

@@ -1,23 +1,27 @@
 // The seven bars: a fill for this moment, a mark for the last window.
 
 import { element, setText } from "./dom.js";
-import { capitalised, EMOTIONS, percent } from "./words.js";
+import { EMOTIONS, emotionName } from "./emotions.js";
+import { onLanguage, percent } from "./language.js";
 
 /** Build the bars in a list; returns what moves them. */
 export function createBars(list) {
   const rows = EMOTIONS.map((emotion) => {
     const fill = element("span", { class: "bar-fill" });
     const mark = element("span", { class: "bar-mark", hidden: true });
-    const value = element("span", { class: "bar-value" });
+    const value = element("span", { class: "bar-value", "aria-hidden": "true" });
+    const name = element("span", { class: "bar-name", "aria-hidden": "true" });
     const track = element("span", {
-      class: "bar-track", role: "meter", "aria-label": capitalised(emotion),
+      class: "bar-track", role: "meter", "aria-label": emotion,
       "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": 0,
     }, fill, mark);
-    list.append(element("li", { class: "bar", "data-emotion": emotion },
-      element("span", { class: "bar-name", "aria-hidden": "true" }, capitalised(emotion)),
-      track, value));
-    return { fill, mark, track, value };
+    list.append(element("li", { class: "bar", "data-emotion": emotion }, name, track, value));
+    return { emotion, fill, mark, name, track, value };
   });
+  onLanguage(() => rows.forEach(({ emotion, name, track }) => {
+    setText(name, emotionName(emotion));
+    track.setAttribute("aria-label", emotionName(emotion));
+  }));
 
   return {
     /** Show the reading of this moment; null when there is none. */

@@ -1,17 +1,32 @@
 // Making and changing elements. Text only ever becomes a text node.
 
+const SVG = "http://www.w3.org/2000/svg";
+
 /** Find an element of the page by its id. */
 export const byId = (id) => document.getElementById(id);
 
-/** Make an element: `element("p", { class: "quiet" }, "text", otherElement)`. */
-export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+const fill = (made, attributes, children) => {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== false) {
+    if (value !== undefined && value !== null && value !== false) {
       made.setAttribute(name, value === true ? "" : String(value));
     }
   }
   made.append(...children);
+  return made;
+};
+
+/** Make an element: `element("p", { class: "quiet" }, "text", otherElement)`. */
+export const element = (tag, attributes = {}, ...children) =>
+  fill(document.createElement(tag), attributes, children);
+
+/** Make an element of a picture: `drawn("circle", { r: 1 })`. */
+export const drawn = (tag, attributes = {}, ...children) =>
+  fill(document.createElementNS(SVG, tag), attributes, children);
+
+/** Make a button that calls a function. */
+export function button(attributes, onClick, ...children) {
+  const made = element("button", { type: "button", ...attributes }, ...children);
+  made.addEventListener("click", onClick);
   return made;
 }
 

@@ -1,7 +1,8 @@
 // The live connection: events by type, and whether it stands.
 
 const TYPES = [
-  "face_emotion.v1", "emotion_window.v1", "recommendation.v1", "status.v1", "gap",
+  "face_emotion.v1", "emotion_window.v1", "recommendation.v1", "taste.v1", "index_published.v1",
+  "status.v1", "gap",
 ];
 const RETRY_MS = 2000;
 // The gateway's own heartbeat comes every second.

@@ -1,7 +1,8 @@
 // Earlier recommendations, the newest first, each once.
 
 import { byId, element } from "./dom.js";
-import { capitalised, clockTime, holdWords } from "./words.js";
+import { emotionName, holdWords } from "./emotions.js";
+import { clockTime, onLanguage, t } from "./language.js";
 
 const MOST = 40;
 
@@ -9,8 +10,8 @@ const summary = (event) => {
   if (event.hold !== null) {
     return holdWords(event.hold)[0];
   }
-  const asked = event.request ? ", asked" : "";
-  return `${capitalised(event.emotion || "songs")}${asked}`;
+  const name = event.emotion ? emotionName(event.emotion) : t("songs");
+  return event.request ? t("history.asked", { mood: name }) : name;
 };
 
 const rowOf = (event) => {
@@ -32,7 +33,25 @@ const rowOf = (event) => {
 /** Build the history; returns what adds to it. */
 export function createHistory() {
   const list = byId("history");
-  const kept = [];
+  let kept = [];
+
+  const show = () => {
+    byId("history-empty").hidden = kept.length > 0;
+    const rows = kept.map(({ row }) => row);
+    // Rows that stay are left alone, so that an open one keeps its state and its focus.
+    for (const row of [...list.children].filter((one) => !rows.includes(one))) {
+      row.remove();
+    }
+    rows.forEach((row, at) => {
+      if (list.children[at] !== row) {
+        list.insertBefore(row, list.children[at] ?? null);
+      }
+    });
+  };
+  onLanguage(() => {
+    kept = kept.map(({ event }) => ({ event, row: rowOf(event) }));
+    show();
+  });
 
   return {
     /** Add recommendations in any order; those that are there already are left out. */
@@ -45,17 +64,7 @@ export function createHistory() {
       kept.push(...fresh.map((event) => ({ event, row: rowOf(event) })));
       kept.sort((a, b) => b.event.time - a.event.time);
       kept.length = Math.min(kept.length, MOST);
-      byId("history-empty").hidden = true;
-      const rows = kept.map(({ row }) => row);
-      // Rows that stay are left alone, so that an open one keeps its state and its focus.
-      for (const row of [...list.children].filter((one) => !rows.includes(one))) {
-        row.remove();
-      }
-      rows.forEach((row, at) => {
-        if (list.children[at] !== row) {
-          list.insertBefore(row, list.children[at] ?? null);
-        }
-      });
+      show();
     },
   };
 }

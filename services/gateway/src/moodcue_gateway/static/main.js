@@ -1,27 +1,50 @@
 // Puts the page together: events in, parts of the page out.
 
-import { createCameras } from "./cameras.js";
+import { get } from "./ask.js";
+import { createCamera } from "./camera.js";
 import { byId, setText } from "./dom.js";
 import { follow } from "./events.js";
+import { createFeedback } from "./feedback.js";
 import { createHistory } from "./history.js";
-import { createMoods } from "./moods.js";
+import { createJournal } from "./journal.js";
+import { createLanguageSwitch, onLanguage, t } from "./language.js";
+import { createLibrary } from "./library.js";
+import { createNextStep } from "./next_step.js";
 import { createNow } from "./now.js";
+import { createPeople } from "./people.js";
+import { createPlayer } from "./player.js";
+import "./plane.js";
+import "./ring.js";
+import { createRooms } from "./rooms.js";
 import { createSongs } from "./songs.js";
 import { createSystem } from "./system.js";
+import { createTaste } from "./taste.js";
+import { followAddress } from "./views.js";
+import { createModes, createMoods } from "./wishes.js";
 
-const CONNECTION = {
-  live: "live",
-  silent: "the broker is silent",
-  lost: "connection lost, trying again",
-};
+const newest = { window: new Map(), recommendation: new Map(), taste: new Map() };
 
+createLanguageSwitch(byId("language"));
+const rooms = createRooms(() => showRoom());
+const room = () => rooms.chosen();
 const now = createNow();
-const songs = createSongs();
+const people = createPeople(room);
 const history = createHistory();
-const system = createSystem();
-const newest = { window: new Map(), recommendation: new Map() };
+const journal = createJournal(() => player);
+const feedback = createFeedback(room, (error) => setText(byId("player-problem"), error.message));
+const player = createPlayer(feedback, journal.notePlayed, () => moods.followsCamera() || moods.again());
+const songs = createSongs(player, feedback, () => moods.words());
+const modes = createModes(room);
+const taste = createTaste(room);
+const library = createLibrary(player);
+const nextStep = createNextStep(now.seesFace);
+const system = createSystem((state) => {
+  nextStep.showSystem(state);
+  library.follow(state);
+});
 
 const showSongs = (recommendation) => {
+  modes.show(recommendation);
   if (recommendation.songs.length > 0) {
     songs.show(recommendation);
   } else {
@@ -29,67 +52,84 @@ const showSongs = (recommendation) => {
   }
 };
 
-const showCamera = (camera) => {
+const showRoom = () => {
   now.clear();
-  const window = newest.window.get(camera);
-  const recommendation = newest.recommendation.get(camera);
+  const window = newest.window.get(room());
+  const recommendation = newest.recommendation.get(room());
+  people.show(window ?? null);
   if (window) {
     now.showWindow(window);
   }
   if (recommendation && moods.followsCamera()) {
     showSongs(recommendation);
   }
+  taste.show(newest.taste.get(room()));
 };
 
-const cameras = createCameras(showCamera);
-const moods = createMoods(
-  (recommendation, mood) => songs.show(recommendation, mood),
-  () => showCamera(cameras.chosen()),
-);
+const moods = createMoods(room, (recommendation) => songs.show(recommendation), showRoom);
+const camera = createCamera((name) => name !== null && rooms.choose(name));
+
+/** Whether a recommendation answers a mood by hand: then only whoever asked shows it. */
+const isForOne = ({ request, window }) => request !== "" && window === "";
 
 const handlers = {
   "face_emotion.v1": (event) => {
-    if (cameras.follows(event.camera)) {
-      system.countFrame();
+    camera.showFace(event);
+    if (rooms.follows(event.camera)) {
+      system.countFrame(event);
       now.showFace(event);
     }
   },
   "emotion_window.v1": (event) => {
     newest.window.set(event.camera, event);
-    if (cameras.follows(event.camera)) {
+    if (rooms.follows(event.camera)) {
       now.showWindow(event);
+      people.show(event);
+      journal.note(event);
     }
   },
   "recommendation.v1": (event) => {
     history.add([event]);
-    // The answer to a request is shown by whoever asked.
-    if (event.request !== "") {
+    if (isForOne(event)) {
       return;
     }
     newest.recommendation.set(event.camera, event);
-    if (cameras.follows(event.camera) && moods.followsCamera()) {
+    if (!rooms.follows(event.camera)) {
+      return;
+    }
+    if (event.request === "") {
+      system.countSongs(event);
+    }
+    if (moods.followsCamera()) {
       showSongs(event);
     }
+  },
+  "taste.v1": (event) => {
+    newest.taste.set(event.camera, event);
+    taste.show(newest.taste.get(room()));
   },
 };
 
 const loadHistory = async () => {
   try {
-    const answer = await fetch("/v1/recommendations?limit=40");
-    if (answer.ok) {
-      const earlier = (await answer.json()).recommendations;
-      history.add(earlier);
-      const last = earlier.findLast(({ songs: found, request }) => found.length > 0 && !request);
-      if (last && byId("song-list").children.length === 0 && moods.followsCamera()) {
-        songs.show(last);
-      }
+    const { recommendations: earlier } = await get("/v1/recommendations?limit=40");
+    history.add(earlier);
+    const last = earlier.findLast((event) => event.songs.length > 0 && !isForOne(event));
+    if (last && byId("song-list").children.length === 0 && moods.followsCamera()) {
+      songs.show(last);
     }
   } catch {
     // The connection's own sign says so already.
   }
 };
 
-let state = null;
+let state = "connecting";
+const showConnection = () => {
+  byId("connection").dataset.state = state;
+  setText(byId("connection"), t(`connection.${state}`));
+};
+onLanguage(showConnection);
+followAddress();
 follow(
   (type, event) => handlers[type]?.(event),
   (next) => {
@@ -101,7 +141,6 @@ follow(
       loadHistory();
     }
     state = next;
-    byId("connection").dataset.state = next;
-    setText(byId("connection"), CONNECTION[next]);
+    showConnection();
   },
 );

@@ -2,64 +2,81 @@
 
 import { createBars } from "./bars.js";
 import { byId, setText } from "./dom.js";
-import { capitalised, count, EMOTIONS, holdWords, milliseconds, percent } from "./words.js";
+import { emotionName, holdWords, strongest } from "./emotions.js";
+import { counted, known, milliseconds, onLanguage, percent, t } from "./language.js";
 
 const READING_MS = 3000;
 const TICK_MS = 200;
-
-const PROBLEMS = {
-  too_small: "the face is too small to read",
-  too_dark: "the face is too dark to read",
-  too_blurred: "the face is too blurred to read",
-};
+const FIRST_WINDOW_MS = 15_000;
 
 /** The face that counts most: large and surely found. */
 const mainFace = (faces) => faces.toSorted((a, b) => weight(b) - weight(a))[0];
 const weight = ({ box, score }) => box[2] * box[3] * score;
 
-/** Name of the largest of seven probabilities. */
-export const strongest = (probabilities) =>
-  EMOTIONS[probabilities.indexOf(Math.max(...probabilities))];
+function faceText(event) {
+  if (event.status !== "ok" || event.faces.length === 0) {
+    return t(event.status === "bad_frame" ? "face.unreadable" : "face.nobody");
+  }
+  const { problem } = mainFace(event.faces);
+  return problem !== null && known(`face.${problem}`)
+    ? t(`face.${problem}`)
+    : counted("face.count", event.faces.length);
+}
 
 /** Build the part of the page that shows the mood. */
 export function createNow() {
   const bars = createBars(byId("bars"));
+  const ring = byId("ring");
   let last = null;
   let reading = null;
 
-  const faceText = (event) => {
-    if (event.status !== "ok" || event.faces.length === 0) {
-      return event.status === "bad_frame" ? "the picture cannot be read" : "nobody in view";
-    }
-    const face = mainFace(event.faces);
-    return PROBLEMS[face.problem] ?? count(event.faces.length, "face in view", "faces in view");
-  };
+  const isFresh = () => reading !== null && performance.now() - reading.arrived < READING_MS;
 
   const showProgress = () => {
-    const fresh = reading !== null && performance.now() - reading.arrived < READING_MS;
-    if (reading !== null && !fresh) {
-      bars.showMoment(null);
-      setText(byId("face"), "no picture arrives");
-    }
-    const progress = byId("window-progress");
-    const length = last === null ? 0 : milliseconds(last.end - last.start);
-    if (!fresh || length <= 0) {
-      progress.value = 0;
-      setText(byId("window-left"), fresh ? "the first one is filling" : "");
+    if (!isFresh()) {
+      if (reading !== null) {
+        bars.showMoment(null);
+        setText(byId("face"), t("face.no-picture"));
+      }
+      ring.show(0, "");
       return;
     }
-    const time = reading.time + performance.now() - reading.arrived;
-    const passed = time - milliseconds(last.end);
-    progress.value = Math.min(1, Math.max(0, passed / length));
-    const left = Math.ceil((length - passed) / 1000);
-    setText(byId("window-left"), left > 0 ? `closes in ${left} s` : "closing");
+    const length = last === null ? FIRST_WINDOW_MS : milliseconds(last.end - last.start);
+    const from = last === null ? reading.first : milliseconds(last.end);
+    const passed = reading.time + performance.now() - reading.arrived - from;
+    const left = Math.max(0, Math.ceil((length - passed) / 1000));
+    ring.show(Math.min(1, Math.max(0, passed / length)), String(Math.min(left, length / 1000)));
   };
   setInterval(showProgress, TICK_MS);
+
+  const showMood = () => {
+    ring.setAttribute("aria-label", t("window"));
+    if (last === null) {
+      setText(byId("mood"), t("now.waiting"));
+      setText(byId("mood-lead"), t("now.waiting.text"));
+      document.documentElement.dataset.mood = "neutral";
+      return;
+    }
+    const seen = t("now.seen", { seen: last.frames_with_face, expected: last.frames_expected });
+    if (last.hold !== null) {
+      const [headline, sentence] = holdWords(last.hold);
+      setText(byId("mood"), headline);
+      setText(byId("mood-lead"), `${sentence} (${seen})`);
+      document.documentElement.dataset.mood = "neutral";
+    } else if (last.probabilities !== null) {
+      const emotion = strongest(last.probabilities);
+      setText(byId("mood"), emotionName(emotion));
+      setText(byId("mood-lead"), t("now.confident", { share: percent(last.confidence), seen }));
+      document.documentElement.dataset.mood = emotion;
+    }
+  };
+  onLanguage(showMood);
 
   return {
     /** Take the reading of one frame. */
     showFace(event) {
-      reading = { time: milliseconds(event.time), arrived: performance.now() };
+      const time = milliseconds(event.time);
+      reading = { time, arrived: performance.now(), first: reading?.first ?? time };
       bars.showMoment(mainFace(event.faces)?.probabilities ?? null);
       setText(byId("face"), faceText(event));
     },
@@ -67,28 +84,18 @@ export function createNow() {
     showWindow(event) {
       last = event;
       bars.showWindow(event.probabilities);
-      const seen = `${event.frames_with_face} of ${event.frames_expected} pictures with a face`;
-      if (event.hold !== null) {
-        const [headline, sentence] = holdWords(event.hold);
-        setText(byId("mood"), headline);
-        setText(byId("mood-lead"), `${sentence} (${seen})`);
-        document.documentElement.dataset.mood = "neutral";
-      } else if (event.probabilities !== null) {
-        const emotion = strongest(event.probabilities);
-        setText(byId("mood"), capitalised(emotion));
-        setText(byId("mood-lead"), `${percent(event.confidence)} confident, ${seen}`);
-        document.documentElement.dataset.mood = emotion;
-      }
+      showMood();
     },
-    /** Forget everything, because another camera was chosen. */
+    /** Forget everything, because another room was chosen. */
     clear() {
       last = null;
       reading = null;
       bars.showMoment(null);
       bars.showWindow(null);
       setText(byId("face"), "");
-      setText(byId("mood"), "Waiting for a face");
-      setText(byId("mood-lead"), "Look into the camera. The first songs come when the first window closes.");
+      showMood();
     },
+    /** Whether a face is in view at this moment; null where no picture arrives. */
+    seesFace: () => (isFresh() ? byId("bars").classList.contains("bars-quiet") === false : null),
   };
 }

@@ -1,62 +1,152 @@
-// The list of songs of one recommendation.
+// The list of songs of one recommendation, with their reasons.
 
-import { byId, element, setText } from "./dom.js";
-import { createPlayer } from "./player.js";
-import { capitalised, clockTime } from "./words.js";
+import { artOf } from "./art.js";
+import { button, byId, element, setText } from "./dom.js";
+import { emotionName } from "./emotions.js";
+import { clockTime, known, language, number, onLanguage, percent, t } from "./language.js";
+import { placeWords } from "./plane.js";
 
-/** Build the list; returns what fills it. */
-export function createSongs() {
+const REASONS = 3;
+
+/** The emotions that spoke most for a song. */
+const strongestReasons = ({ contributions }) => Object.entries(contributions)
+  .toSorted(([, a], [, b]) => b - a).slice(0, REASONS).filter(([, share]) => share > 0);
+
+/** One sentence: the recommender's, in other languages than its own one made of the same data. */
+function reasonOf(song) {
+  const [first] = strongestReasons(song);
+  return language() === "en" || !first
+    ? song.reason
+    : t("reason", { emotion: emotionName(first[0]), place: placeWords([song.valence, song.arousal]) });
+}
+
+function detailsOf(song, { place }) {
+  const rows = [
+    [t("detail.score"), number(song.score, 2)],
+    [t("detail.place"), placeWords([song.valence, song.arousal])],
+  ];
+  if (place) {
+    rows.push([t("detail.listener"), placeWords(place)]);
+  }
+  for (const [emotion, share] of strongestReasons(song)) {
+    rows.push([emotionName(emotion), number(share, 2)]);
+  }
+  if (song.fit_rank > 0) {
+    rows.push([t("detail.rank"), number(song.fit_rank)]);
+  }
+  if (song.moved_by) {
+    rows.push([t("detail.moved"), known(`moved.${song.moved_by}`) ? t(`moved.${song.moved_by}`) : song.moved_by]);
+  }
+  if (song.uncertainty > 0) {
+    rows.push([t("detail.uncertainty"), number(song.uncertainty, 2)]);
+  }
+  if (song.liking) {
+    const { mean, low, high } = song.liking;
+    rows.push([t("detail.liking"), t("detail.liking.range", {
+      mean: percent(mean), low: percent(low), high: percent(high),
+    })]);
+  }
+  return element("dl", { class: "reasons" },
+    ...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+}
+
+/**
+ * Build the list.
+ *
+ * @param {object} player
+ * @param {object} feedback
+ * @param {() => string} wish what was asked for by hand, in words
+ */
+export function createSongs(player, feedback, wish) {
   const list = byId("song-list");
-  let state = { song: null, playing: false };
+  const plane = byId("plane");
+  let shown = null;
+  let asked = "";
 
   const mark = () => {
+    const { song: playing, paused } = player.state();
     for (const row of list.children) {
-      const active = row.dataset.song === state.song;
+      const active = row.dataset.song === playing;
       row.classList.toggle("song-active", active);
-      const button = row.querySelector("button");
-      const pausing = active && state.playing;
-      button.classList.toggle("play-pausing", pausing);
-      button.setAttribute("aria-label", `${pausing ? "Pause" : "Play"} ${row.dataset.title}`);
+      const play = row.querySelector(".play");
+      play.classList.toggle("play-pausing", active && !paused);
+      play.setAttribute("aria-label",
+        t(active && !paused ? "player.pause.song" : "player.play.song", { title: row.dataset.title }));
+      feedback.mark(row.querySelector(".like"), row.dataset.song, row.dataset.title);
     }
   };
 
-  const player = createPlayer((song, playing) => {
-    state = { song, playing };
-    mark();
-  });
+  const openOnes = () => new Set([...list.querySelectorAll("details[open]")]
+    .map((one) => one.closest("li").dataset.song));
 
-  const rowOf = (song) => {
-    const button = element("button", { type: "button", class: "play" });
-    button.addEventListener("click", () => player.toggle(song));
-    return element("li", { class: "song", "data-song": song.song, "data-title": song.title },
-      button,
-      element("div", { class: "song-text" },
-        element("p", { class: "song-title" }, song.title),
-        element("p", { class: "song-artist" }, song.artist),
-        element("p", { class: "song-reason" }, song.reason)),
-      element("p", { class: "song-score", title: "cosine similarity, at most 1" },
-        song.score.toFixed(2), element("span", { class: "song-score-name" }, "match")));
+  const rowOf = (song, open) => element("li", {
+    class: "song", "data-song": song.song, "data-title": song.title,
+  },
+  element("div", { class: "song-art" }, artOf(song),
+    button({ class: "play" }, () => player.toggle(song))),
+  element("div", { class: "song-text" },
+    element("p", { class: "song-title" }, song.title),
+    element("p", { class: "song-artist" }, song.artist),
+    element("p", { class: "song-reason" }, reasonOf(song))),
+  button({ class: "like icon-button" }, () => feedback.like(song)),
+  element("details", { class: "song-details", open },
+    element("summary", {}, t("why"), element("span", { class: "sr-only" }, ` ${song.title}`)),
+    detailsOf(song, shown),
+    element("p", { class: "song-words" },
+      button({ class: "quiet-button" }, () => feedback.say(song, "dislike"), t("feedback.dislike")),
+      button({ class: "quiet-button" }, () => feedback.say(song, "not_now"), t("feedback.not_now")))));
+
+  const headline = () => {
+    if (asked) {
+      return t("songs.for", { mood: asked });
+    }
+    return shown.emotion ? t("songs.for", { mood: emotionName(shown.emotion) }) : t("songs");
   };
 
+  const sentence = () => {
+    if (asked) {
+      return t("songs.asked", { time: clockTime(shown.time) });
+    }
+    return shown.turning
+      ? t("songs.turning", { emotion: emotionName(shown.turning) })
+      : t("songs.window", { time: clockTime(shown.time) });
+  };
+
+  const show = () => {
+    if (shown === null) {
+      return;
+    }
+    setText(byId("songs-title"), headline());
+    setText(byId("songs-note"), sentence());
+    setText(byId("would-change"), language() === "en" ? shown.would_change ?? "" : "");
+    const open = openOnes();
+    list.replaceChildren(...shown.songs.map((song) => rowOf(song, open.has(song.song))));
+    plane.showSongs(shown.songs);
+    plane.showListener(shown.place ?? null, shown.target ?? null);
+    plane.describe(() => [
+      ...(shown.place ? [t("plane.listener", { place: placeWords(shown.place) })] : []),
+      ...shown.songs.map((song, at) => t("plane.song", {
+        number: at + 1, title: song.title, place: placeWords([song.valence, song.arousal]),
+      })),
+    ].join(" "));
+    mark();
+  };
+  onLanguage(show);
+  player.onChange(mark);
+  feedback.onChange(mark);
+
   return {
-    /** Show a recommendation with songs; `mood` names what was asked for by hand. */
-    show(recommendation, mood) {
-      const { songs, emotion, time } = recommendation;
-      const wish = mood ?? emotion;
-      setText(byId("songs-title"), wish ? `Songs for ${wish}` : "Songs");
-      setText(byId("songs-note"), mood
-        ? `${capitalised(mood)}, as you asked at ${clockTime(time)}`
-        : `From the window of ${clockTime(time)}`);
-      list.replaceChildren(...songs.map(rowOf));
+    /** Show a recommendation with songs. */
+    show(recommendation) {
+      shown = recommendation;
+      asked = wish();
       list.classList.remove("song-list-old");
-      player.setQueue(songs);
-      mark();
+      show();
+      player.setQueue(recommendation.songs);
     },
     /** Say that the songs belong to an earlier window, because the newest one was held. */
     markOld() {
-      if (list.children.length > 0) {
-        list.classList.add("song-list-old");
-      }
+      list.classList.toggle("song-list-old", list.children.length > 0);
     },
   };
 }

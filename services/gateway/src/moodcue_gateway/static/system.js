@@ -1,77 +1,141 @@
-// The line about the system: who is up, how fast, what was dropped.
+// How the system is: a sentence, figures, and every process.
 
+import { get } from "./ask.js";
 import { byId, element, setText } from "./dom.js";
-import { count, missingWords } from "./words.js";
+import { counted, known, list, number, onLanguage, t } from "./language.js";
 
 const POLL_MS = 3000;
 const RATE_MS = 5000;
+const DELAYS = 50;
 
-const tell = (service) => {
-  if (service.stale) {
-    return "stopped";
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+const isLive = ({ stale, state }) => !stale && state !== "stopping";
+
+/** Sum of one counter over the live processes; undefined if none has it. */
+function total(services, name, counter) {
+  const found = services.filter((one) => one.service === name && isLive(one))
+    .map(({ counters }) => counters[counter]).filter((value) => value !== undefined);
+  return found.length === 0 ? undefined : found.reduce((sum, value) => sum + value, 0);
+}
+
+/** Why frames were dropped, in words; the counters are named `frames_dropped_REASON`. */
+function dropReasons(services) {
+  const counters = services.find((one) => one.service === "broker" && isLive(one))?.counters ?? {};
+  return Object.entries(counters)
+    .filter(([name, value]) => name.startsWith("frames_dropped_") && value > 0)
+    .map(([name, value]) => {
+      const reason = name.slice("frames_dropped_".length);
+      const words = known(`drop.${reason}`) ? t(`drop.${reason}`) : reason;
+      return `${number(value)} ${words}`;
+    });
+}
+
+const stateOf = (service) => {
+  if (!isLive(service)) {
+    return "down";
   }
-  return service.detail || service.state;
+  return service.state === "degraded" ? "degraded" : "up";
 };
 
-/** Group processes by service: `fer` with three instances is one entry. */
-const grouped = (services) => Map.groupBy(services, ({ service }) => service);
-
-const dot = ([name, processes]) => {
-  const live = processes.filter(({ stale, state }) => !stale && state !== "stopping");
-  const degraded = live.some(({ state }) => state === "degraded");
-  const state = live.length === 0 ? "down" : degraded ? "degraded" : "up";
-  const words = processes.map((one) => `${one.instance}: ${tell(one)}`).join("; ");
-  return element("li", { class: "service", "data-state": state, title: words },
-    live.length > 1 ? `${name} (${live.length})` : name,
-    element("span", { class: "sr-only" }, ` ${state}`));
+const rowOf = (service) => {
+  const state = stateOf(service);
+  return element("li", { class: "service", "data-state": state },
+    element("span", { class: "service-name" }, service.service),
+    element("span", { class: "quiet" }, service.instance),
+    element("span", { class: "service-state" }, t(`state.${state}`)),
+    element("span", { class: "service-detail" },
+      service.detail || (state === "up" ? "" : t("service.silent", { seconds: number(service.age_seconds) }))));
 };
 
-/** Build the line; returns what counts frames. */
-export function createSystem() {
+/**
+ * Build the view.
+ *
+ * @param {(system: object) => void} onSystem
+ */
+export function createSystem(onSystem) {
   const arrivals = [];
+  const delays = { face: [], songs: [] };
+  let system = null;
 
   const rate = () => {
-    const now = performance.now();
-    while (arrivals.length > 0 && now - arrivals[0] > RATE_MS) {
+    const since = performance.now() - RATE_MS;
+    while (arrivals.length > 0 && arrivals[0] < since) {
       arrivals.shift();
     }
     return arrivals.length / (RATE_MS / 1000);
   };
 
-  const show = (system) => {
-    byId("services").replaceChildren(...[...grouped(system.services)].map(dot));
-    const broker = system.services.find(({ service, stale }) => service === "broker" && !stale);
-    const figures = [
-      count(system.workers, "worker", "workers"),
-      `${rate().toFixed(1)} faces read per second`,
+  const noteDelay = (kind, event) => {
+    delays[kind].push(Math.max(0, Date.now() - event.time / 1e6));
+    delays[kind].splice(0, delays[kind].length - DELAYS);
+  };
+
+  const delayWords = (kind) => (delays[kind].length === 0
+    ? t("figure.none") : t("figure.ms", { ms: number(median(delays[kind])) }));
+
+  /** What is wrong, the worst first; empty when all is well. */
+  const troubles = () => {
+    const missing = system.missing.map((name) => t(`missing.${name}`));
+    const degraded = system.services.filter((one) => stateOf(one) === "degraded" && one.detail)
+      .map(({ service, detail }) => `${service}: ${detail}`);
+    return [
+      ...(missing.length > 0 ? [t("system.missing", { names: list(missing) })] : []),
+      ...(missing.length === 0 && system.problem ? [system.problem] : []),
+      ...degraded,
     ];
-    if (broker?.counters.frames_dropped !== undefined) {
-      figures.push(count(broker.counters.frames_dropped, "picture dropped", "pictures dropped"));
+  };
+
+  const figures = () => {
+    const { services, workers } = system;
+    const drops = dropReasons(services);
+    return [
+      [t("figure.workers"), number(workers)],
+      [t("figure.rate"), number(rate(), 1)],
+      [t("figure.browsers"), number(total(services, "gateway", "browser_cameras") ?? 0)],
+      [t("figure.face-delay"), delayWords("face")],
+      [t("figure.songs-delay"), delayWords("songs")],
+      [t("figure.dropped"), number(total(services, "broker", "frames_dropped") ?? 0), list(drops)],
+      [t("figure.index"), counted("library.songs", system.songs), system.generation],
+    ];
+  };
+
+  const show = () => {
+    if (system === null) {
+      setText(byId("verdict"), t("system.unknown"));
+      return;
     }
-    setText(byId("figures"), figures.join(" · "));
-    const words = missingWords(system.missing);
-    byId("notice").hidden = !words;
-    setText(byId("notice"), words);
+    const wrong = troubles();
+    setText(byId("verdict"), t(wrong.length === 0 ? "system.well" : "system.wrong"));
+    setText(byId("verdict-text"), wrong.length === 0 ? t("system.well.text") : wrong.join(" "));
+    byId("figures").replaceChildren(...figures().map(([name, value, more]) => element("div", {},
+      element("dt", {}, name),
+      element("dd", {}, value, more ? element("span", { class: "quiet" }, more) : ""))));
+    byId("services").replaceChildren(...system.services.map(rowOf));
   };
 
   const poll = async () => {
     try {
-      const answer = await fetch("/v1/status");
-      if (answer.ok) {
-        show(await answer.json());
-      }
+      system = await get("/v1/status");
+      onSystem(system);
+      show();
     } catch {
       // The connection's own sign says so already.
     }
   };
+
+  onLanguage(show);
   poll();
   setInterval(poll, POLL_MS);
 
   return {
     /** Count one frame that was read. */
-    countFrame() {
+    countFrame(event) {
       arrivals.push(performance.now());
       rate();
+      noteDelay("face", event);
     },
+    /** Count the songs of a window. */
+    countSongs: (event) => noteDelay("songs", event),
   };
 }

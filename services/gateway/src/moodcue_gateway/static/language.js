@@ -1,0 +1,86 @@
+// The words of the page in the reader's language.
+
+import { de } from "./words.de.js";
+import { en } from "./words.en.js";
+import { recall, remember } from "./memory.js";
+
+const DICTIONARIES = { de, en };
+const listeners = [];
+
+const preferred = () =>
+  navigator.languages.map((tag) => tag.slice(0, 2)).find((code) => code in DICTIONARIES);
+
+let current = recall("language") ?? preferred() ?? "en";
+
+/** Code of the language that is shown, such as `de`. */
+export const language = () => current;
+
+/** Words for a key; `{name}` in them becomes `values.name`. */
+export function t(key, values = {}) {
+  const words = DICTIONARIES[current][key];
+  if (words === undefined) {
+    return key;
+  }
+  return words.replaceAll(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** Words for a number of things: the keys end with `.one` and `.other`. */
+export const counted = (key, count, values = {}) =>
+  t(`${key}.${new Intl.PluralRules(current).select(count)}`, { ...values, count: number(count) });
+
+/** Whether there are words for a key. */
+export const known = (key) => key in DICTIONARIES[current];
+
+export const number = (value, digits = 0) =>
+  value.toLocaleString(current, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+export const percent = (share) =>
+  share.toLocaleString(current, { style: "percent", maximumFractionDigits: 0 });
+
+export const list = (names) => new Intl.ListFormat(current).format(names);
+
+/** Milliseconds since 1970 of an event's nanoseconds. */
+export const milliseconds = (nanoseconds) => nanoseconds / 1e6;
+
+/** Hour, minute and second of an event's nanoseconds. */
+export const clockTime = (nanoseconds) =>
+  new Date(milliseconds(nanoseconds)).toLocaleTimeString(current, {
+    hour: "2-digit", minute: "2-digit", second: "2-digit",
+  });
+
+const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-placeholder": "placeholder" };
+
+/** Put the words of the language into the page as it was written. */
+function translatePage() {
+  document.documentElement.lang = current;
+  for (const node of document.querySelectorAll("[data-t]")) {
+    node.textContent = t(node.dataset.t);
+  }
+  for (const [from, to] of Object.entries(ATTRIBUTES)) {
+    for (const node of document.querySelectorAll(`[${from}]`)) {
+      node.setAttribute(to, t(node.getAttribute(from)));
+    }
+  }
+}
+
+/** Call a function now and whenever the language changes. */
+export function onLanguage(show) {
+  listeners.push(show);
+  show();
+}
+
+/** Build the switch between the languages. */
+export function createLanguageSwitch(button) {
+  const codes = Object.keys(DICTIONARIES);
+  const other = () => codes[(codes.indexOf(current) + 1) % codes.length];
+  button.addEventListener("click", () => {
+    current = other();
+    remember("language", current);
+    listeners.forEach((show) => show());
+  });
+  onLanguage(() => {
+    translatePage();
+    button.lang = other();
+    button.textContent = DICTIONARIES[other()]["language.name"];
+  });
+}
