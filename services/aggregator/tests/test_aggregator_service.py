@@ -13,7 +13,15 @@ from prometheus_client import CollectorRegistry
 from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Port, Publisher, Subscriber
-from moodcue.events import EmotionWindow, Face, FaceEmotion, FrameStatus, HoldReason, Status
+from moodcue.events import (
+    EmotionWindow,
+    Face,
+    FaceEmotion,
+    FrameStatus,
+    HoldReason,
+    RecommendationRequest,
+    Status,
+)
 from moodcue.identity import NS_PER_SECOND, system_clock
 from moodcue.replay import replay
 from moodcue.settings import load_settings
@@ -352,3 +360,38 @@ def test_sigterm_ends_it_within_a_second_without_emitting_the_open_window(
     assert aggregator.stop() == 0
     assert time.monotonic() - started < 1.5
     assert len(kept_windows(context, address)) == 1
+
+
+def test_who_opts_out_is_gone_from_the_next_window_on_also_after_a_restart(
+    context: Context,
+    address: BusAddress,
+    worker: Publisher,
+    aggregator: AggregatorProcess,
+    eventually: Eventually,
+) -> None:
+    aggregator.start()
+    eventually(lambda: aggregator.logged("history.restored"), "the aggregator works")
+    send_frames(worker, range(16))
+    eventually(lambda: len(kept_windows(context, address)) == 1, "a window with a person")
+    (person,) = kept_windows(context, address)[0].tracks
+    wish = RecommendationRequest(
+        id="wish",
+        source=worker.source,
+        seq=1,
+        time=0,
+        trace="0" * 32,
+        camera="kitchen",
+        opt_out=person.track,
+    )
+    assert worker.send("request/kitchen/", wish)
+    send_frames(worker, range(16, 26))
+    eventually(lambda: len(kept_windows(context, address)) == 2, "a window without")
+    assert aggregator.stop() == 0
+    aggregator.start()
+    eventually(lambda: aggregator.logged("history.restored"), "the aggregator works again")
+    send_frames(worker, range(26, 36))
+    eventually(lambda: len(kept_windows(context, address)) == 3, "another window without")
+
+    for window in kept_windows(context, address)[1:]:
+        assert (window.hold, window.tracks) == (HoldReason.NOBODY, ())
+        assert [each.track for each in window.opted_out] == [person.track]

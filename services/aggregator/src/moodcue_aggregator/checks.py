@@ -4,7 +4,7 @@ import math
 
 from moodcue.codec import Message
 from moodcue.errors import ProtocolError
-from moodcue.events import EmotionWindow, Face, FaceEmotion
+from moodcue.events import EmotionWindow, Face, FaceEmotion, RecommendationRequest
 from moodcue.identity import NS_PER_SECOND
 from moodcue.taxonomy import BASIC_7
 from moodcue.topics import Family, topic
@@ -66,9 +66,26 @@ def check_past_window(message: Message) -> EmotionWindow:
     seconds = (event.end - event.start) / NS_PER_SECOND
     if event.frames_expected > _MAX_RATE * seconds + 1:
         raise ProtocolError(f"{event.frames_expected} frames expected in {seconds:g} s")
-    for number in (event.seq, *(person.track for person in event.tracks)):
+    people = [*(each.track for each in event.tracks), *(each.track for each in event.opted_out)]
+    for number in (event.seq, *people):
         if number > _MAX_NUMBER:
             raise ProtocolError(f"a window or a person numbered {number}")
+    return event
+
+
+def check_request(message: Message) -> RecommendationRequest:
+    """Return the event of a message, fit to be followed.
+
+    Raises:
+        ProtocolError: naming the value that is not usable.
+    """
+    event = message.event
+    if not isinstance(event, RecommendationRequest):
+        raise ProtocolError(f"{message.topic} brought {type(event).__name__}, not a request")
+    _check_topic(message.topic, Family.REQUEST, event.camera)
+    for number in (event.opt_out, event.opt_in):
+        if number is not None and number > _MAX_NUMBER:
+            raise ProtocolError(f"a person numbered {number}")
     return event
 
 

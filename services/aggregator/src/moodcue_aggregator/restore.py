@@ -34,7 +34,8 @@ def restore(
     for window in past:
         camera = window.camera
         last[camera] = window
-        highest[camera] = max(highest[camera], *(person.track for person in window.tracks), 0)
+        for people in (window.tracks, window.opted_out):
+            highest[camera] = max(highest[camera], *(person.track for person in people), 0)
         inside = [f for f in by_camera[camera] if window.start <= f.time < window.end]
         windows.resume(window, frames=inside, last_track=highest[camera], now=now)
     closed: list[ClosedWindow] = []

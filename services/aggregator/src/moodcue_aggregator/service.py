@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from moodcue.bus import BusAddress, Publisher, Subscriber
 from moodcue.codec import Message
 from moodcue.errors import BusError, ProtocolError
-from moodcue.events import EmotionWindow, ServiceState
+from moodcue.events import EmotionWindow, RecommendationRequest, ServiceState
 from moodcue.health import Problem
 from moodcue.identity import Clock
 from moodcue.lifecycle import Heartbeat, Running
@@ -20,8 +20,9 @@ from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.taxonomy import dominant_emotion
 from moodcue.topics import Family, topic
-from moodcue_aggregator.checks import check_face_emotion, check_past_window
+from moodcue_aggregator.checks import check_face_emotion, check_past_window, check_request
 from moodcue_aggregator.metrics import AggregatorMetrics
+from moodcue_aggregator.opting import OptOuts
 from moodcue_aggregator.restore import earlier_source, last_numbers, restore
 from moodcue_aggregator.summary import HoldRules, summarise
 from moodcue_aggregator.window import ClosedWindow, WindowRules, Windows
@@ -74,8 +75,13 @@ class Aggregator:
         self._emitted = 0
         self._metrics = AggregatorMetrics(registry, totals=self.counters)
         self._windows = Windows(window_rules, on_evicted=self._metrics.forget)
+        self._opt_outs = OptOuts(max_cameras=window_rules.max_cameras)
         # Subscribed before the history is asked for, so that nothing falls between the two.
-        self._subscriber = Subscriber(context, address, topics=[f"{Family.FACE_EMOTION.value}/"])
+        self._subscriber = Subscriber(
+            context,
+            address,
+            topics=[f"{family.value}/" for family in (Family.FACE_EMOTION, Family.REQUEST)],
+        )
         self._restored = False
 
     def ready(self) -> Problem:
@@ -89,6 +95,7 @@ class Aggregator:
         return {
             **vars(self._windows.counts),
             "windows": self._emitted,
+            "forgotten_opt_outs": self._opt_outs.forgotten,
             "cameras": len(self._windows),
             "lost": self._sequence.lost,
             "bad_messages": self._bad_messages,
@@ -144,6 +151,7 @@ class Aggregator:
         self._publisher.source = earlier_source(past, source=self._publisher.source)
         for camera, seq in last_numbers(past, source=self._publisher.source).items():
             self._publisher.restore_seq(topic(Family.EMOTION_WINDOW, camera), seq)
+        self._opt_outs.restore(past)
         closed = restore(self._windows, past=past, frames=frames, now=self._monotonic())
         _log.info("history.restored", windows=len(past), frames=len(frames), missed=len(closed))
         self._emit(closed)
@@ -176,7 +184,11 @@ class Aggregator:
         """Wait a moment for a message, take it, emit what is due."""
         self._subscriber.link.update()
         message = self._receive()
-        if message is not None and message.event.id not in self._restored_ids:
+        if message is not None and isinstance(message.event, RecommendationRequest):
+            request = self._checked(check_request, message)
+            if request is not None:
+                self._opt_outs.take(request)
+        elif message is not None and message.event.id not in self._restored_ids:
             self._note_sequence(message)
             event = self._checked(check_face_emotion, message)
             if event is not None:
@@ -210,10 +222,12 @@ class Aggregator:
         self._sequence.accept(message.topic, event.source, event.seq)
 
     def _emit(self, closed: Iterable[ClosedWindow]) -> None:
-        for window in closed:
-            name = topic(Family.EMOTION_WINDOW, window.camera)
+        for each in closed:
+            name = topic(Family.EMOTION_WINDOW, each.camera)
+            window, opted_out = self._opt_outs.applied(each)
             event = summarise(
                 window,
+                opted_out=opted_out,
                 rules=self._rules,
                 source=self._publisher.source,
                 seq=self._publisher.next_seq(name),

@@ -5,7 +5,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from moodcue.events import EmotionWindow, Face, FaceEmotion, FaceProblem, HoldReason, TrackEmotion
+from moodcue.events import (
+    EmotionWindow,
+    Face,
+    FaceEmotion,
+    FaceProblem,
+    HoldReason,
+    OptedOut,
+    TrackEmotion,
+)
 from moodcue.identity import NS_PER_SECOND
 from moodcue.taxonomy import EMOTIONS
 from moodcue_aggregator.association import Box
@@ -83,7 +91,14 @@ class _ReadFrame:
     weight: float
 
 
-def summarise(window: ClosedWindow, *, rules: HoldRules, source: str, seq: int) -> EmotionWindow:
+def summarise(
+    window: ClosedWindow,
+    *,
+    rules: HoldRules,
+    source: str,
+    seq: int,
+    opted_out: tuple[OptedOut, ...] = (),
+) -> EmotionWindow:
     """Make the event of a closed window.
 
     The vector is the mean of the probabilities of all read faces, weighted by `face_weight`.
@@ -93,6 +108,7 @@ def summarise(window: ClosedWindow, *, rules: HoldRules, source: str, seq: int) 
         rules: when there is no answer.
         source: who publishes it.
         seq: its number on its topic.
+        opted_out: people whom the window leaves out.
     """
     expected = round(window.rate * (window.end - window.start) / NS_PER_SECOND)
     read = [reading for frame in window.frames if (reading := _read(frame)) is not None]
@@ -123,6 +139,7 @@ def summarise(window: ClosedWindow, *, rules: HoldRules, source: str, seq: int) 
         probabilities=None if hold else vector,
         tracks=_track_emotions(people),
         hold=hold,
+        opted_out=opted_out,
     )
 
 

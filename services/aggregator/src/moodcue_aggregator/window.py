@@ -170,6 +170,7 @@ class _CameraWindows:
         for frame in ordered:
             self._follow(frame)
         numbers = {person.box: person.track for person in past.tracks}
+        numbers |= {person.box: person.track for person in past.opted_out}
         self.tracker.resume(numbers, since=past.start, last_number=last_track)
         self.settled = past.end
         self.start = past.end if past.frames_seen else None
