@@ -128,6 +128,7 @@ def make_environment(options: argparse.Namespace) -> dict[str, str]:
         "MOODCUE_CAMERA_SOURCE": camera,
         "MOODCUE_CAMERA_LOOP": "true",
         "MOODCUE_GATEWAY_PORT": str(options.port),
+        "MOODCUE_GATEWAY_STATE_DIR": str(STATE / "gateway"),
         "MOODCUE_MER_INDEXER_COMPOSE_DIR": str(STATE / "music"),
         "MOODCUE_RECOMMENDER_STATE_DIR": str(STATE / "recommender"),
     }

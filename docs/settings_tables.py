@@ -1,5 +1,6 @@
 """The tables of settings in the READMEs, from the settings classes."""
 
+from enum import StrEnum
 from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -51,8 +52,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _allowed(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(f"`{word}`" for word in get_args(field.annotation))
+    words = _words(field.annotation)
+    if words:
+        return ", ".join(f"`{word}`" for word in words)
     if field.annotation is bool:
         return "`true`, `false`"
     bounds = {
@@ -69,6 +71,14 @@ def _allowed(field: FieldInfo) -> str:
         case {"ge": low}:
             return f"at least {low}"
     return ""
+
+
+def _words(annotation: object) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return [member.value for member in annotation]
+    return []
 
 
 def _number(value: float) -> str:

@@ -44,6 +44,7 @@ class System:
             "MOODCUE_AGGREGATOR_WINDOW_SECONDS": str(WINDOW_SECONDS),
             "MOODCUE_GATEWAY_PORT": str(self.page),
             "MOODCUE_GATEWAY_INDEX_DIR": str(folder / "index"),
+            "MOODCUE_GATEWAY_STATE_DIR": str(folder / "gateway"),
             "MOODCUE_RECOMMENDER_INDEX_DIR": str(folder / "index"),
             "MOODCUE_RECOMMENDER_STATE_DIR": str(folder / "state"),
         }

@@ -270,6 +270,7 @@ class RunningGateway:
                 "bus_port": address.port,
                 "instance": "test",
                 "index_dir": folder / "index",
+                "state_dir": folder / "state",
                 **fields,
             }
         )

@@ -116,6 +116,7 @@ def test_the_command_serves_until_sigterm_and_ends_with_zero(system: System) -> 
         **os.environ,
         "MOODCUE_BUS_PORT": str(system.address.port),
         "MOODCUE_GATEWAY_PORT": "0",
+        "MOODCUE_GATEWAY_STATE_DIR": str(system.folder / "state"),
         "MOODCUE_HEALTH_PORT": "0",
     }
     command = [sys.executable, "-m", "moodcue_gateway", "run"]

@@ -1,5 +1,6 @@
 """Builds the gateway from its settings and runs it."""
 
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from moodcue_gateway.routes import (
     recommendations,
     songs,
     taste,
+    webhooks,
     websocket,
 )
 from moodcue_gateway.service import SERVICE
@@ -39,10 +41,13 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with parts.bus.opened(
-            deliver=lambda messages, replayed: parts.live.take(messages, replayed=replayed),
-            counters=parts.counters,
-            on_tick=parts.tick,
+        async with (
+            parts.webhooks.opened(),
+            parts.bus.opened(
+                deliver=lambda messages, replayed: parts.live.take(messages, replayed=replayed),
+                counters=parts.counters,
+                on_tick=parts.tick,
+            ),
         ):
             try:
                 yield
@@ -63,7 +68,16 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
         Guard, host_names=settings.host_names(), max_body_bytes=settings.max_body_bytes
     )
     problems.install(app)
-    for module in (recommendations, taste, events, websocket, camera, songs, health):
+    for module in (
+        recommendations,
+        taste,
+        events,
+        websocket,
+        webhooks,
+        camera,
+        songs,
+        health,
+    ):
         app.include_router(module.router(parts))
     page.mount(app)
     return app
@@ -129,6 +143,8 @@ def run(settings: GatewaySettings) -> int:
     Raises:
         MoodcueError: if the port is taken or the keys are unusable.
     """
+    # Its lines hold whole URLs, and those of webhooks may hold secrets.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     registry = CollectorRegistry()
     parts = build_parts(settings, registry)
     with (

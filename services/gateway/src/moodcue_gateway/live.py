@@ -76,7 +76,7 @@ class Stream:
         while not self._live.closed:
             await self._news.wait()
             self._news.clear()
-            found = self._take()
+            found = self.pending()
             if found:
                 return found
         return []
@@ -85,7 +85,8 @@ class Stream:
         """Let `batch` look again."""
         self._news.set()
 
-    def _take(self) -> list[Entry | Gap]:
+    def pending(self) -> list[Entry | Gap]:
+        """Return what waits for the client, and wait for nothing."""
         found: list[Entry | Gap] = [*self._first, *self._readings.values()]
         self._first.clear()
         self._readings.clear()
@@ -116,6 +117,7 @@ class Live:
         self._metrics = metrics
         self._newest: OrderedDict[str, Entry] = OrderedDict()
         self._streams: set[Stream] = set()
+        self._residents: set[Stream] = set()
         self._answers: dict[str, asyncio.Future[Recommendation]] = {}
 
     def take(self, messages: Iterable[Message], *, replayed: bool = False) -> None:
@@ -133,7 +135,7 @@ class Live:
             number = self.journal.last + 1 if family in JOURNAL_FAMILIES else 0
             entry = Entry(number, message.topic, message.event, as_json(message))
             self._keep(entry, replayed=replayed)
-            for stream in self._streams:
+            for stream in self._streams | self._residents:
                 stream.offer(entry)
             if isinstance(message.event, Recommendation):
                 self._answer(message.event)
@@ -176,6 +178,11 @@ class Live:
         ]
         return max(events, key=lambda event: event.time, default=None)
 
+    def newest_entries(self, topics: Sequence[str]) -> list[Entry]:
+        """Return the newest entry of every topic with one of these beginnings."""
+        wanted = tuple(topics)
+        return [entry for entry in self._newest.values() if entry.topic.startswith(wanted)]
+
     def statuses(self) -> list[Status]:
         """Return the newest status of every service, in the order of their topics."""
         entries = sorted(self._newest.values(), key=lambda entry: entry.topic)
@@ -192,15 +199,18 @@ class Live:
         return sorted(events, key=lambda event: event.time)
 
     @contextmanager
-    def stream(self, topics: Sequence[str], *, last_event_id: str | None) -> Iterator[Stream]:
+    def stream(
+        self, topics: Sequence[str], *, last_event_id: str | None, resident: bool = False
+    ) -> Iterator[Stream]:
         """Open a client's stream: newest events first, or what came after an event it has.
 
         Args:
             topics: beginnings of the topics that the client wants.
             last_event_id: id of the last journal event that the client has, if any.
+            resident: it is a part of the gateway and takes no client's place.
         """
         wanted = tuple(topics)
-        current = [entry for entry in self._newest.values() if entry.topic.startswith(wanted)]
+        current = self.newest_entries(wanted)
         readings: list[Entry | Gap] = [entry for entry in current if not entry.number]
         if last_event_id is None:
             after = self.journal.last
@@ -212,12 +222,13 @@ class Live:
             first = readings if known is not None else [*readings, Gap()]
         resume_id = last_event_id or self.journal.last_id
         stream = Stream(self, topics=wanted, after=after, resume_id=resume_id, first=first)
-        self._streams.add(stream)
+        streams = self._residents if resident else self._streams
+        streams.add(stream)
         self._metrics.streams.set(len(self._streams))
         try:
             yield stream
         finally:
-            self._streams.discard(stream)
+            streams.discard(stream)
             self._metrics.streams.set(len(self._streams))
             self._metrics.readings_skipped.inc(stream.skipped)
 
@@ -252,7 +263,7 @@ class Live:
     def close(self) -> None:
         """End all streams."""
         self.closed = True
-        for stream in self._streams:
+        for stream in self._streams | self._residents:
             stream.wake()
 
 

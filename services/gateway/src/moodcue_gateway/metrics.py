@@ -21,6 +21,8 @@ class GatewayMetrics:
         "stream_gaps",
         "streams",
         "streams_refused",
+        "webhook_attempts",
+        "webhook_dead_letters",
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -90,5 +92,16 @@ class GatewayMetrics:
             "moodcue_gateway_answer_seconds",
             "From a request for songs to its answer",
             buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            registry=registry,
+        )
+        self.webhook_attempts = Counter(
+            "moodcue_gateway_webhook_attempts_total",
+            "Attempts to hand an event to a webhook",
+            ["outcome"],
+            registry=registry,
+        )
+        self.webhook_dead_letters = Counter(
+            "moodcue_gateway_webhook_dead_letters_total",
+            "Events given up after the last attempt to hand them to a webhook",
             registry=registry,
         )

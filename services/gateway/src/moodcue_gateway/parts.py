@@ -16,6 +16,10 @@ from moodcue_gateway.schemas import ServiceModel
 from moodcue_gateway.service import Bus
 from moodcue_gateway.settings import GatewaySettings
 from moodcue_gateway.system import not_ready, services_from
+from moodcue_gateway.webhooks.service import Webhooks
+
+_REMEMBERED_HISTORIES = 10
+"""A restarted gateway gets all that the broker still has, of every topic; none goes out twice."""
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Parts:
         library: the songs.
         bus: the gateway's end of the bus.
         cameras: browsers that are cameras.
+        webhooks: servers that events are sent to.
         metrics: of the gateway.
         clock: wall clock.
         on_alive: called a few times a second while the event loop works.
@@ -40,6 +45,7 @@ class Parts:
     library: Library
     bus: Bus
     cameras: BrowserCameras
+    webhooks: Webhooks
     metrics: GatewayMetrics
     clock: Clock = system_clock
     on_alive: Callable[[], None] = lambda: None
@@ -95,6 +101,13 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
                 bytes=settings.browser_camera_max_bytes,
             ),
             faces_seen=lambda camera: _last_face(live, camera),
+            metrics=metrics,
+        ),
+        webhooks=Webhooks(
+            settings.state_dir.absolute(),
+            live,
+            limits=settings.webhook_limits(),
+            remembered=_REMEMBERED_HISTORIES * settings.history_events,
             metrics=metrics,
         ),
         metrics=metrics,

@@ -6,6 +6,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
+from moodcue_gateway.webhooks.limits import WebhookLimits
+from moodcue_gateway.webhooks.targets import Reach
 
 
 class GatewaySettings(ServiceSettings):
@@ -29,6 +31,9 @@ class GatewaySettings(ServiceSettings):
     )
     music_dir: Path | None = Field(
         None, description="folder of the music; none: the one that the index names"
+    )
+    state_dir: Path = Field(
+        Path(".moodcue/gateway"), description="folder of the webhooks and what waits for them"
     )
     answer_timeout_seconds: float = Field(
         5.0, gt=0, le=60, description="how long a request waits for its recommendation"
@@ -63,6 +68,35 @@ class GatewaySettings(ServiceSettings):
     max_body_bytes: int = Field(
         65_536, ge=1024, le=16_777_216, description="largest body of a request"
     )
+    webhook_targets: Reach = Field(
+        Reach.PRIVATE,
+        description=(
+            "where webhooks may go: the public internet, also private networks, "
+            "or also this machine; link-local addresses never"
+        ),
+    )
+    max_webhooks: int = Field(16, ge=0, le=1000, description="webhooks at the same time")
+    webhook_timeout_seconds: float = Field(
+        10.0, gt=0, le=60, description="how long a server may take to answer an attempt"
+    )
+    webhook_attempts: int = Field(
+        8, ge=1, le=100, description="attempts to send an event before it is a dead letter"
+    )
+    webhook_retry_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="wait after the first failed attempt; doubles with each, up to a minute",
+    )
+    webhook_queue_events: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="events that wait for one webhook; the oldest become dead letters beyond",
+    )
+    webhook_dead_letters: int = Field(
+        1000, ge=1, le=100_000, description="dead letters kept for one webhook"
+    )
     stale_seconds: float = Field(
         5.0, ge=2, le=600, description="a service that is silent for longer counts as gone"
     )
@@ -71,3 +105,15 @@ class GatewaySettings(ServiceSettings):
         """Return the host names that a request may carry, in lower case."""
         named = (name.strip().lower() for name in self.allowed_hosts.split(","))
         return frozenset({"localhost", self.host.lower(), *named}) - {""}
+
+    def webhook_limits(self) -> WebhookLimits:
+        """Return the bounds of the webhooks."""
+        return WebhookLimits(
+            hooks=self.max_webhooks,
+            reach=self.webhook_targets,
+            timeout_seconds=self.webhook_timeout_seconds,
+            attempts=self.webhook_attempts,
+            retry_seconds=self.webhook_retry_seconds,
+            queue=self.webhook_queue_events,
+            dead=self.webhook_dead_letters,
+        )

@@ -1,0 +1,1 @@
+"""Webhooks: events sent to servers of others, signed, in order, until they are taken."""
