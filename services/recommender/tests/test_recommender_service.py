@@ -14,12 +14,14 @@ from recommender_harness import HAPPY, RULES, CommittedLog
 from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Publisher, Subscriber
+from moodcue.cli import main as moodcue
 from moodcue.codec import Message
 from moodcue.events import (
     EmotionWindow,
     Event,
     HoldReason,
     IndexPublished,
+    Mode,
     Recommendation,
     RecommendationRequest,
     ServiceState,
@@ -208,6 +210,32 @@ def test_without_an_index_it_holds_until_one_is_published(recommender: Process, 
     bus.publish(IndexPublished, "index/", generation="first", songs=10, model_sha256="")
     bus.wait_for_status(state=ServiceState.RUNNING)
     assert len(bus.answer_to(bus.window()).songs) == 5
+
+
+def test_a_mood_can_be_asked_for_on_a_command_line_without_a_camera(
+    ready: Process, bus: Bus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = str(ready.address.port)
+
+    def mood(*words: str) -> str:
+        assert moodcue(["mood", *words, "--room", "living-room", "--port", port]) == 0
+        return capsys.readouterr().out
+
+    printed = mood("calm", "--count", "3")
+    assert printed.count("\n") == 4
+    assert "living-room" in printed
+    assert json.loads(mood("--point=-0.6,0.6", "--json"))["place"] == [-0.6, 0.6]
+    answer = json.loads(mood("--emotions", "sadness=3,neutral=1", "--mode", "lift", "--json"))
+    assert (answer["mode"], answer["emotion"], len(answer["songs"])) == ("lift", "sadness", 5)
+    assert mood("--mode", "energise").count("\n") == 6
+    assert bus.answer_to(bus.window("living-room")).mode is Mode.ENERGISE
+
+
+def test_a_mood_that_is_not_understood_ends_the_command_with_the_remedy(
+    ready: Process, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert moodcue(["mood", "groovy", "--port", str(ready.address.port)]) == 1
+    assert "known: anger" in capsys.readouterr().err
 
 
 def test_while_the_index_is_replaced_every_window_gets_one_answer(ready: Process, bus: Bus) -> None:

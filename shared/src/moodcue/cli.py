@@ -1,4 +1,4 @@
-"""The `moodcue` command: listen to events, make keys."""
+"""The `moodcue` command: listen to events, ask for songs, make keys."""
 
 import argparse
 import sys
@@ -8,14 +8,24 @@ from pathlib import Path
 import msgspec
 
 from moodcue import __version__
-from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT
+from moodcue.asking import ask
+from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, BusAddress
 from moodcue.client import subscribe
 from moodcue.codec import Message
-from moodcue.errors import MoodcueError
-from moodcue.events import AnyEvent, EmotionWindow, FaceEmotion, Recommendation, Status
+from moodcue.errors import MoodcueError, ProtocolError
+from moodcue.events import (
+    AnyEvent,
+    EmotionWindow,
+    FaceEmotion,
+    HoldReason,
+    Mode,
+    Recommendation,
+    Status,
+)
 from moodcue.identity import NS_PER_SECOND
-from moodcue.security import create_keys
-from moodcue.taxonomy import EMOTIONS, dominant_emotion
+from moodcue.security import create_keys, load_keys
+from moodcue.taxonomy import EMOTIONS, dominant_emotion, vector_from_mapping
+from moodcue.topics import Family, topic
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,16 +51,37 @@ def _parser() -> argparse.ArgumentParser:
     listen = commands.add_parser("listen", help="print events as they happen")
     listen.add_argument("--topic", default="recommendation/", help="topic or its beginning")
     listen.add_argument("--json", action="store_true", help="one JSON object per line")
-    listen.add_argument("--host", default=DEFAULT_HOST, help="host of the broker")
-    listen.add_argument("--port", type=int, default=DEFAULT_PORT, help="first port of the broker")
     listen.add_argument("--after-seq", type=int, metavar="N", help="replay what came after N")
     listen.add_argument("--count", type=int, default=0, help="end after so many; 0: never")
-    listen.add_argument("--curve-dir", type=Path, help="folder with a client's keys")
+    _add_broker(listen)
     listen.set_defaults(command=_listen)
+    _add_mood(commands.add_parser("mood", help="ask for songs by a mood, or set a room's mode"))
     keys = commands.add_parser("keys", help="make CURVE keys for the broker and its clients")
     keys.add_argument("folder", type=Path)
     keys.set_defaults(command=_keys)
     return parser
+
+
+def _add_broker(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", default=DEFAULT_HOST, help="host of the broker")
+    command.add_argument("--port", type=int, default=DEFAULT_PORT, help="first port of the broker")
+    command.add_argument("--curve-dir", type=Path, help="folder with a client's keys")
+
+
+def _add_mood(mood: argparse.ArgumentParser) -> None:
+    given = mood.add_mutually_exclusive_group()
+    given.add_argument("word", nargs="?", help="such as calm")
+    given.add_argument("--point", type=_parse_point, metavar="V,A", help="as --point=-0.6,0.4")
+    given.add_argument(
+        "--emotions", type=_parse_emotions, metavar="NAME=WEIGHT,…", help="as happiness=1,neutral=2"
+    )
+    mood.add_argument("--mode", choices=list(Mode), help="with a mood: for this answer alone")
+    mood.add_argument("--room", default="manual", help="camera of the room; default: manual")
+    mood.add_argument("--count", type=int, default=5, help="how many songs")
+    mood.add_argument("--json", action="store_true", help="one JSON object")
+    mood.add_argument("--timeout", type=float, default=5.0, metavar="SECONDS")
+    _add_broker(mood)
+    mood.set_defaults(command=_mood)
 
 
 def _listen(options: argparse.Namespace) -> int:
@@ -69,6 +100,60 @@ def _listen(options: argparse.Namespace) -> int:
                 print(text, flush=True)
                 printed += 1
     return 0
+
+
+def _mood(options: argparse.Namespace) -> int:
+    address = BusAddress(options.host, options.port, load_keys(options.curve_dir))
+    answer = ask(
+        options.room,
+        address=address,
+        timeout_seconds=options.timeout,
+        mood=options.word,
+        point=options.point,
+        probabilities=options.emotions,
+        mode=Mode(options.mode) if options.mode else None,
+        count=options.count,
+    )
+    if answer.hold is HoldReason.NOT_UNDERSTOOD:
+        raise ProtocolError(answer.detail)
+    message = Message(topic(Family.RECOMMENDATION, options.room), answer)
+    print(as_json(message) if options.json else as_text(answer))
+    return 0 if answer.hold is None else 1
+
+
+def _parse_point(text: str) -> tuple[float, float]:
+    """Read valence and arousal from a command line.
+
+    Raises:
+        argparse.ArgumentTypeError: if they are none.
+    """
+    try:
+        valence, arousal = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no point; write valence and arousal as 0.6,-0.7"
+        ) from None
+    return valence, arousal
+
+
+def _parse_emotions(text: str) -> tuple[float, ...]:
+    """Read named weights from a command line as a seven-vector.
+
+    Raises:
+        argparse.ArgumentTypeError: if they are none.
+    """
+    weights: dict[str, float] = {}
+    try:
+        for part in text.split(","):
+            name, _, weight = part.partition("=")
+            weights[name.strip()] = float(weight)
+        return vector_from_mapping(weights)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} are no weights; write them as happiness=0.8,neutral=0.2"
+        ) from None
+    except ProtocolError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _keys(options: argparse.Namespace) -> int:
@@ -108,7 +193,8 @@ def as_text(event: AnyEvent) -> str:
 
 def _recommendation_text(event: Recommendation) -> str:
     if event.hold is not None:
-        return f"{event.camera}: no songs, {event.hold.replace('_', ' ')}"
+        said = f": {event.detail}" if event.detail else ""
+        return f"{event.camera}: no songs, {event.hold.replace('_', ' ')}{said}"
     lines = [f"{event.camera}: {event.emotion}, confidence {event.confidence:.0%}"]
     if event.probabilities is not None:
         ranked = sorted(zip(event.probabilities, EMOTIONS, strict=True), reverse=True)

@@ -1,0 +1,49 @@
+import signal
+from typing import Protocol
+
+import pytest
+
+from moodcue.bus import BusAddress
+from moodcue.cli import main
+
+
+class BrokerProcess(Protocol):
+    def stop(self, number: int = signal.SIGTERM) -> int: ...
+
+
+def test_without_a_broker_the_command_ends_in_time_and_says_so(
+    address: BusAddress, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mood", "calm", "--port", str(address.port), "--timeout", "0.3"]) == 1
+    assert f"no broker at tcp://127.0.0.1:{address.port + 1}" in capsys.readouterr().err
+
+
+def test_without_a_recommender_the_command_ends_in_time_and_says_so(
+    address: BusAddress, broker: BrokerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert broker
+    assert main(["mood", "calm", "--port", str(address.port), "--timeout", "4"]) == 1
+    assert "is a recommender running?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--point", "warm"], "write valence and arousal as 0.6,-0.7"),
+        (["--emotions", "joy=1"], "unknown emotion 'joy'"),
+        (["--emotions", "happiness"], "write them as happiness=0.8,neutral=0.2"),
+        (["--mode", "party"], "choose from"),
+        (["calm", "--point", "0,0"], "not allowed with"),
+    ],
+)
+def test_words_that_say_no_mood_are_refused_with_the_remedy(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["mood", *words])
+    assert said in capsys.readouterr().err
+
+
+def test_a_room_that_cannot_stand_in_a_topic_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mood", "calm", "--room", "living room"]) == 1
+    assert "no usable name" in capsys.readouterr().err
