@@ -89,5 +89,4 @@ def opened_answerer(folder: Path, *, rules: Rules = RULES) -> Iterator[Answerer]
             log=log,
             next_seq=next_seq,
             rules=rules,
-            repeat_memory=20,
         )

@@ -17,6 +17,7 @@ from moodcue.songs import SongColumns, open_songs, read_columns, write_columns
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.library import Library
 from moodcue_recommender.sample_library import publish, random_songs, write_library
+from moodcue_recommender.vectors import Matching
 
 
 class Eventually(Protocol):
@@ -130,12 +131,13 @@ Damage = Callable[[Path, IndexManifest], None]
 def test_a_library_is_loaded_with_its_songs_and_vectors(tmp_path: Path) -> None:
     songs = random_songs(30)
     write_library(tmp_path, songs, generation="first")
-    library = Library.load(tmp_path)
+    library = Library.load(tmp_path, matching=Matching.COSINE)
     assert [song.path for song in library.songs] == sorted(song.path for song in songs)
     assert library.manifest.generation == "first"
     for song in songs:
         expected = np.array(song.emotions) / np.linalg.norm(song.emotions)
-        np.testing.assert_allclose(library.vector(song.id), expected, atol=1e-6)
+        vector = library.vectors[library.songs.place(song.id)]
+        np.testing.assert_allclose(vector, expected, atol=1e-6)
 
 
 def test_a_relative_folder_is_taken_from_where_the_process_runs(

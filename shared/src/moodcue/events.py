@@ -203,12 +203,13 @@ class SongMatch(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     artist: str
     path: Annotated[str, Meta(description="relative to the music folder")]
-    score: Annotated[float, Meta(ge=-1, le=1, description="cosine similarity")]
+    score: Annotated[float, Meta(ge=-1, le=1, description="how well it fits what was asked for")]
     emotions: Seven
     valence: SignedUnit
     arousal: SignedUnit
     contributions: Annotated[
-        dict[str, float], Meta(description="each emotion's share of the score; sums to it")
+        dict[str, float],
+        Meta(description="each emotion's share of the score; sums to it; none for a point"),
     ] = {}
     reason: str = ""
     fit_rank: Annotated[int, Meta(ge=0, description="rank by fit alone, from 1; 0: not told")] = 0
@@ -252,6 +253,9 @@ class Recommendation(Event, frozen=True, kw_only=True, tag="recommendation.v1"):
         float, Meta(ge=0, le=1, description="how far the people differ, 0 where they agree")
     ] = 0.0
     leader: Annotated[int, Meta(ge=0, description="track that the songs are for; 0: all")] = 0
+    would_change: Annotated[
+        str, Meta(description="in a sentence, what would change the answer; empty on a hold")
+    ] = ""
 
 
 class RecommendationRequest(Event, frozen=True, kw_only=True, tag="recommendation_request.v1"):

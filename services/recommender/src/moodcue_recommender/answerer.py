@@ -10,6 +10,7 @@ from moodcue.identity import new_id
 from moodcue.topics import Family, topic
 from moodcue_recommender.answers import Answer, Memory, Stamp, answer
 from moodcue_recommender.database import Database
+from moodcue_recommender.history import Histories
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.memory import RoomStore, TasteStore
@@ -27,7 +28,7 @@ class Answerer:
         log: of what was answered, in the same database.
         next_seq: takes the next sequence number of a topic.
         rules: how questions are answered.
-        repeat_memory: how many songs must pass before one comes again.
+        remembered_songs: of each camera of which it is known how long ago they came.
 
     Attributes:
         tastes: of all rooms.
@@ -42,7 +43,7 @@ class Answerer:
         log: RecommendationLog,
         next_seq: Callable[[str], int],
         rules: Rules,
-        repeat_memory: int,
+        remembered_songs: int = 10_000,
     ) -> None:
         self.tastes = TasteStore(database)
         self.log_problem: Problem = None
@@ -52,24 +53,26 @@ class Answerer:
         self._rooms = RoomStore(database, keep=log.keep)
         self._next_seq = next_seq
         self._rules = rules
-        self._repeat_memory = repeat_memory
+        self._histories = Histories(log.recent_songs, length=remembered_songs)
 
     def answer(self, question: Question) -> Answer | None:
         """Answer a question and keep the answer; None if it has been answered before."""
         if self._log.has_answered(question.id):
             return None
         camera = question.camera
+        history = self._histories.of(camera)
         made = answer(
             question,
             stamp=Stamp(new_id(), self._log.source, self._next_seq(topic_of(camera))),
             library=self._index.library,
             memory=Memory(
-                recent=self._log.recent_songs(camera, self._repeat_memory),
+                history=history,
                 room=self._rooms.of(camera),
                 taste=self.tastes.of(camera),
             ),
             rules=self._rules,
         )
+        history.add([int(song.song, 16) for song in made.recommendation.songs])
         self._keep(camera, made)
         return made
 

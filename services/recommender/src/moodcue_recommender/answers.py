@@ -1,17 +1,20 @@
 """From a window or a request to the recommendation that answers it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from moodcue.events import EmotionWindow, Guidance, HoldReason, Recommendation
+from moodcue.moods import POINT_WORDS
 from moodcue.taxonomy import dominant_emotion
+from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
 from moodcue_recommender.modes import GOALS
 from moodcue_recommender.ranking import Ranking, rank
+from moodcue_recommender.reasons import what_would_change
 from moodcue_recommender.rooms import Room, holds_on, wanted
 from moodcue_recommender.taste import RoomTaste
+from moodcue_recommender.vectors import Point
 from moodcue_recommender.wishes import Question, Rules, Turn, turn
 
 
@@ -29,12 +32,12 @@ class Memory:
     """What is known of a camera's room when a question comes.
 
     Attributes:
-        recent: ids of the songs recommended lately, oldest first.
+        history: the songs recommended before.
         room: where it stands.
         taste: what was said of songs there.
     """
 
-    recent: Sequence[int] = ()
+    history: History = field(default_factory=History)
     room: Room = field(default_factory=Room)
     taste: RoomTaste = field(default_factory=RoomTaste)
 
@@ -78,9 +81,18 @@ def answer(
     """
     meant = turn(question, room=memory.room, taste=memory.taste, library=library, rules=rules)
     seven = wanted(meant.shown)
-    ranking = Ranking((), 0)
+    ranking = Ranking()
     if library is not None and seven is not None:
-        ranking = rank(library, seven, count=meant.count, recent=memory.recent)
+        ranking = rank(
+            library,
+            seven,
+            count=meant.count,
+            target=_target(question, meant.shown),
+            history=memory.history,
+            taste=meant.taste.nudges(margin=rules.taste.margin),
+            excluded=meant.taste.excluded(question.time),
+            weights=rules.weights,
+        )
     keep = holds_on(memory.room, meant.shown)
     recommendation = _recommendation(
         question, meant, stamp=stamp, library=library, ranking=ranking, keep=keep
@@ -135,11 +147,27 @@ def _recommendation(
         window_end=mood.end,
         mode=shown.mode,
         place=mood.place,
-        target=None if hold else shown.target or mood.chosen_place,
+        target=ranking.target,
         guidance=shown.guidance if shown.mode in GOALS else None,
         keep=keep and not hold,
         turning=mood.turning,
         people=mood.people,
         disagreement=mood.disagreement,
         leader=mood.leader,
+        would_change=_would_change(shown, ranking),
     )
+
+
+def _target(question: Question, shown: Room) -> Point | None:
+    """Return the point that is asked for, where it is not the one that goes with a face."""
+    if shown.target is not None or isinstance(question, EmotionWindow):
+        return shown.target
+    return question.point or POINT_WORDS.get((question.mood or "").strip().lower())
+
+
+def _would_change(shown: Room, ranking: Ranking) -> str:
+    """Say what would change the answer to a face; of a point that is asked for it is plain."""
+    if shown.mood is None or shown.mood.probabilities is None or not ranking.songs:
+        return ""
+    from_face = bool(ranking.songs[0].contributions)
+    return what_would_change(shown.mood.probabilities) if from_face else ""

@@ -29,7 +29,11 @@ def run(settings: RecommenderSettings) -> int:
     faiss.omp_set_num_threads(1)
     name = f"{SERVICE}/{settings.instance}"
     address = settings.bus_address()
-    index = IndexFollower(settings.index_dir, poll_seconds=settings.index_poll_seconds)
+    index = IndexFollower(
+        settings.index_dir,
+        poll_seconds=settings.index_poll_seconds,
+        matching=settings.matching,
+    )
     registry = CollectorRegistry()
     metrics = RecommenderMetrics(registry, index)
     with ExitStack() as stack:
@@ -77,7 +81,7 @@ def _service(
         log=log,
         next_seq=publisher.next_seq,
         rules=settings.rules(),
-        repeat_memory=settings.repeat_memory,
+        remembered_songs=settings.remembered_songs,
     )
     return RecommenderService(
         Parts(

@@ -26,7 +26,7 @@ from moodcue_recommender.settings import RecommenderSettings
 _WINDOW_SECONDS = 15
 
 
-def measure(*, songs: int, windows: int, count: int = 5, repeat_memory: int = 20) -> dict[str, Any]:
+def measure(*, songs: int, windows: int, count: int = 5) -> dict[str, Any]:
     """Time answers over a made-up library, as the service makes them, without the sockets.
 
     Each is timed from the window's bytes over decoding, search, ranking and the log on disk to
@@ -36,7 +36,6 @@ def measure(*, songs: int, windows: int, count: int = 5, repeat_memory: int = 20
         songs: size of the library.
         windows: how many are timed, of one camera and of random emotions.
         count: songs per window.
-        repeat_memory: how many songs must pass before one comes again.
 
     Returns:
         The sizes, the seconds that loading the index took, and the 50th and 99th percentile of
@@ -63,7 +62,6 @@ def measure(*, songs: int, windows: int, count: int = 5, repeat_memory: int = 20
                 log=RecommendationLog(database, source="recommender/bench"),
                 next_seq=next_seq,
                 rules=replace(RecommenderSettings().rules(), songs=count),
-                repeat_memory=repeat_memory,
             )
             times = list(_times(answerer, windows))
     return {

@@ -14,6 +14,7 @@ from moodcue.errors import IndexUnavailableError
 from moodcue.health import Problem
 from moodcue.library_index import IndexManifest, read_manifest
 from moodcue_recommender.library import Library
+from moodcue_recommender.vectors import Matching
 
 _RETRY_SECONDS = 30.0
 _JOIN_SECONDS = 1.0
@@ -28,14 +29,18 @@ class IndexFollower:
     Args:
         folder: of the index; need not exist yet.
         poll_seconds: time between two looks at the manifest.
+        matching: how the songs are to be compared.
 
     Attributes:
         refused: how often an index was refused.
         looked: set once the first look is over, with a library or without.
     """
 
-    def __init__(self, folder: Path, *, poll_seconds: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *, poll_seconds: float = 1.0, matching: Matching = Matching.PLANE
+    ) -> None:
         self._folder = folder
+        self._matching = matching
         self._poll_seconds = poll_seconds
         self._library: Library | None = None
         self._problem: Problem = None
@@ -82,7 +87,7 @@ class IndexFollower:
 
     def _load(self, manifest: IndexManifest) -> None:
         began = time.monotonic()
-        self._library = Library.load(self._folder, manifest)
+        self._library = Library.load(self._folder, manifest, matching=self._matching)
         _log.info(
             "index.loaded",
             generation=manifest.generation,

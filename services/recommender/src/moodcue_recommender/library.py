@@ -17,6 +17,7 @@ from moodcue.library_index import (
     verify_files,
 )
 from moodcue.songs import SongTable, open_songs
+from moodcue_recommender.vectors import Matching, song_vectors
 
 _NORM_TOLERANCE = 1e-3
 
@@ -28,20 +29,31 @@ class Library:
     Attributes:
         manifest: what the index says of itself.
         songs: their numbers, and what else is known of them.
-        vectors: FAISS `IndexIDMap2` over `IndexFlatIP`, seven dimensions, by song id.
+        matching: how songs are compared with what is asked for.
+        vectors: unit vectors of the songs by place, shape (n, d).
+        index: FAISS inner product over `vectors`.
     """
 
     manifest: IndexManifest
     songs: SongTable
-    vectors: faiss.IndexIDMap2
+    matching: Matching
+    vectors: NDArray[np.float32]
+    index: faiss.IndexFlatIP
 
     @classmethod
-    def load(cls, index: Path, manifest: IndexManifest | None = None) -> Self:
+    def load(
+        cls,
+        index: Path,
+        manifest: IndexManifest | None = None,
+        *,
+        matching: Matching = Matching.PLANE,
+    ) -> Self:
         """Load and check a generation.
 
         Args:
             index: folder of the index.
             manifest: of the generation; default: the one that is current.
+            matching: how songs are to be compared.
 
         Raises:
             IndexUnavailableError: if it is missing, damaged, or not one that can be used.
@@ -50,28 +62,40 @@ class Library:
         index = index.absolute()
         verify_files(index, manifest)
         path = generation_folder(index, manifest) / VECTORS
-        vectors = _read_vectors(path, manifest)
+        published = _read_vectors(path, manifest)
         songs = open_songs(index, manifest)
-        if not np.array_equal(songs.ids, faiss.vector_to_array(vectors.id_map)):
+        if not np.array_equal(songs.ids, faiss.vector_to_array(published.id_map)):
             raise IndexUnavailableError(
                 f"{path} and the songs beside it are not the same; build the index again"
             )
-        return cls(manifest, songs, vectors)
+        return cls.of(manifest, songs, matching=matching)
 
-    def nearest(self, query: NDArray[np.float64], count: int) -> list[int]:
-        """Return the ids of the songs with the highest inner product, fewer if there are fewer.
+    @classmethod
+    def of(cls, manifest: IndexManifest, songs: SongTable, *, matching: Matching) -> Self:
+        """Make a library of songs that are loaded."""
+        vectors = song_vectors(songs, matching)
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(vectors)
+        return cls(manifest, songs, matching, vectors, index)
+
+    def nearest(
+        self, query: NDArray[np.float64], count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Find the songs with the highest inner product; fewer if there are fewer.
 
         Args:
-            query: unit vector, shape (7,).
+            query: unit vector, shape (d,).
             count: how many, at least 1.
+
+        Returns:
+            Their places and their products, best first; equal ones in the order of their ids.
         """
         wanted = min(count, len(self.songs))
-        _, ids = self.vectors.search(query[np.newaxis].astype(np.float32), wanted)
-        return [int(song) for song in ids[0]]
-
-    def vector(self, song: int) -> NDArray[np.float64]:
-        """Return the unit vector, shape (7,), of a song by its id."""
-        return np.asarray(self.vectors.reconstruct(song), dtype=np.float64)
+        _, found = self.index.search(query[np.newaxis].astype(np.float32), wanted)
+        # Rounding may carry the product of two unit vectors a little beyond 1.
+        products = np.clip(self.vectors[found[0]].astype(np.float64) @ query, -1, 1)
+        order = np.lexsort((self.songs.ids[found[0]], -products))
+        return found[0][order], products[order]
 
 
 def _read_vectors(path: Path, manifest: IndexManifest) -> faiss.IndexIDMap2:

@@ -1,17 +1,36 @@
-"""Choosing songs: cosine similarity of seven-vectors, skipping what was recommended lately."""
+"""Choosing songs: the nearest to what is asked for, then the rules, then the reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.events import SongMatch
 from moodcue.songs import Song
-from moodcue.taxonomy import EMOTIONS
+from moodcue.taxonomy import EMOTIONS, emotions_at
+from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
 from moodcue_recommender.reasons import reason_for
-from moodcue_recommender.vectors import query_vector
+from moodcue_recommender.rules import Candidates, Choice, Rule, Weights, choose, fitting
+from moodcue_recommender.vectors import (
+    Matching,
+    Point,
+    checked_probabilities,
+    cosine_query,
+    plane_query,
+    plane_shares,
+    target_of,
+)
+
+NEAREST = 1000
+"""How many of the nearest songs the rules choose from."""
+
+_NOTICED = 0.25
+"""How much nearer on the plane a song must begin to be put first."""
+
+_UNKNOWN_ARTIST = "unknown artist"
 
 
 @dataclass(frozen=True)
@@ -19,12 +38,16 @@ class Ranking:
     """The chosen songs.
 
     Attributes:
-        songs: best first; equal scores in the order of their ids.
-        repeated: how many of them came again too early, because the library has no others.
+        songs: best first, but for the first one, which may follow the song that plays.
+        repeated: how many of them came again within the memory, for want of others that fit.
+        target: the point of the plane that they were chosen for; none where there are none.
+        fitting: how many songs of the library fit, up to `NEAREST`.
     """
 
-    songs: tuple[SongMatch, ...]
-    repeated: int
+    songs: tuple[SongMatch, ...] = ()
+    repeated: int = 0
+    target: Point | None = None
+    fitting: int = 0
 
 
 def rank(
@@ -32,59 +55,139 @@ def rank(
     probabilities: Sequence[float],
     *,
     count: int,
-    recent: Sequence[int] = (),
+    target: Point | None = None,
+    history: History | None = None,
+    taste: Mapping[int, float] | None = None,
+    excluded: Collection[int] = (),
+    weights: Weights | None = None,
 ) -> Ranking:
-    """Choose the songs whose vectors have the highest cosine with that of the probabilities.
-
-    Songs of `recent` are passed over. Where the others are too few, those that were recommended
-    longest ago come again.
+    """Choose the songs of a library for a mood.
 
     Args:
         library: to choose from.
-        probabilities: seven, in the order of `EMOTIONS`.
+        probabilities: seven of the listener, in the order of `EMOTIONS`.
         count: how many songs; fewer if the library has fewer.
-        recent: ids of the songs recommended lately, oldest first.
+        target: where on the plane the songs are to lie instead of where the probabilities ask for.
+        history: what was recommended before; none: nothing.
+        taste: what feedback adds to songs, by id, in units of fit; 0 for all others.
+        excluded: ids of songs that stay away.
+        weights: of the rules.
 
     Raises:
         ProtocolError: if the probabilities are none.
     """
-    query = query_vector(probabilities)
-    position = {song: place for place, song in enumerate(recent)}
-    # At most every remembered song is among the nearest, so this many leave `count` others.
-    found = library.nearest(query, count + len(position))
-    scored = {song: _contributions(query, library.vector(song)) for song in found}
-    ordered = sorted(found, key=lambda song: (-_score(scored[song]), song))
-    fresh = [song for song in ordered if song not in position][:count]
-    known = sorted((song for song in ordered if song in position), key=position.__getitem__)
-    repeats = set(known[: count - len(fresh)])
-    chosen = repeats.union(fresh)
-    songs = tuple(
-        _match(library.songs.song(song), scored[song], repeated=song in repeats)
-        for song in ordered
-        if song in chosen
+    history, taste, weights = history or History(), taste or {}, weights or Weights()
+    checked_probabilities(probabilities)
+    aim = target_of(probabilities) if target is None else target
+    query = _query(library.matching, probabilities, target)
+    places, fit = library.nearest(query, NEAREST + len(excluded))
+    if excluded:
+        allowed = ~np.isin(library.songs.ids[places], list(excluded))
+        places, fit = places[allowed], fit[allowed]
+    if not len(places):
+        return Ranking()
+    ids = library.songs.ids[places].tolist()
+    song = cache(library.songs.song)
+    candidates = Candidates(
+        fit=fit,
+        wait=history.waits(ids),
+        taste=np.array([taste.get(i, 0.0) for i in ids]),
+        sound=np.hstack([library.songs.opening[places], library.songs.ending[places]]),
+        artist=lambda position: _artist(song(ids[position])),
+        recording=lambda position: _recording(song(ids[position])),
     )
-    return Ranking(songs, len(repeats))
+    total = len(library.songs)
+    choices = choose(candidates, weights, count=count, library=total)
+    choices = _following(choices, library, places, history.playing)
+    songs = tuple(
+        _match(
+            song(ids[choice.position]),
+            choice,
+            score=float(fit[choice.position]),
+            shares=_shares(library, probabilities, target, int(places[choice.position])),
+            target=aim,
+        )
+        for choice in choices
+    )
+    return Ranking(
+        songs,
+        repeated=sum(choice.early for choice in choices),
+        target=aim,
+        fitting=fitting(fit, weights, count=count, library=total),
+    )
 
 
-def _contributions(query: NDArray[np.float64], song: NDArray[np.float64]) -> dict[str, float]:
-    return dict(zip(EMOTIONS, (query * song).tolist(), strict=True))
+def _query(
+    matching: Matching, probabilities: Sequence[float], target: Point | None
+) -> NDArray[np.float64]:
+    if matching is Matching.PLANE:
+        return plane_query(target_of(probabilities) if target is None else target)
+    if target is None:
+        return cosine_query(probabilities)
+    return cosine_query(emotions_at(valence=target[0], arousal=target[1]))
 
 
-def _score(contributions: dict[str, float]) -> float:
-    # Rounding may carry the cosine of two unit vectors a little beyond 1.
-    return max(-1.0, min(1.0, sum(contributions.values())))
+def _shares(
+    library: Library, probabilities: Sequence[float], target: Point | None, place: int
+) -> dict[str, float]:
+    """Return each emotion's share of the score; none for a target that is not from emotions."""
+    vector = library.vectors[place].astype(np.float64)
+    if target is not None:
+        return {}
+    if library.matching is Matching.PLANE:
+        return plane_shares(probabilities, vector)
+    shares = cosine_query(probabilities) * vector
+    return dict(zip(EMOTIONS, shares.tolist(), strict=True))
 
 
-def _match(song: Song, contributions: dict[str, float], *, repeated: bool) -> SongMatch:
+def _following(
+    choices: list[Choice], library: Library, places: NDArray[np.int64], playing: int | None
+) -> list[Choice]:
+    """Put first the song whose beginning is nearest to the end of the one that plays."""
+    if playing is None or playing not in library.songs or not choices:
+        return choices
+    end = library.songs.ending[library.songs.place(playing)]
+    begins = library.songs.opening[places[[choice.position for choice in choices]]]
+    apart = np.linalg.norm(begins - end, axis=1)
+    first = int(apart.argmin())
+    if apart[0] - apart[first] < _NOTICED:
+        return choices
+    moved = Choice(choices[first].position, Rule.FOLLOWS, choices[first].early)
+    return [moved, *choices[:first], *choices[first + 1 :]]
+
+
+def _artist(song: Song) -> str:
+    artist = song.artist.strip().casefold()
+    return "" if artist == _UNKNOWN_ARTIST else artist
+
+
+def _recording(song: Song) -> str:
+    artist = _artist(song)
+    return f"{artist}\n{song.title.strip().casefold()}" if artist else song.key
+
+
+def _match(
+    song: Song, choice: Choice, *, score: float, shares: dict[str, float], target: Point
+) -> SongMatch:
     return SongMatch(
         song=song.key,
         title=song.title,
         artist=song.artist,
         path=song.path,
-        score=_score(contributions),
+        score=score,
         emotions=song.emotions,
         valence=song.valence,
         arousal=song.arousal,
-        contributions=contributions,
-        reason=reason_for(contributions, repeated=repeated),
+        contributions=shares,
+        reason=reason_for(
+            score=score,
+            shares=shares,
+            song=(song.valence, song.arousal),
+            target=target,
+            moved_by=choice.moved_by,
+            repeated=choice.early,
+        ),
+        fit_rank=choice.position + 1,
+        moved_by=choice.moved_by or "",
+        uncertainty=song.uncertainty,
     )

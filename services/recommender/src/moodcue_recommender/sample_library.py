@@ -17,7 +17,7 @@ from moodcue.model_folder import sha256_of
 from moodcue.song_writer import fill_table, write_songs
 from moodcue.songs import Song, SongTable
 from moodcue.taxonomy import BASIC_7, EMOTIONS, emotions_at
-from moodcue_recommender.vectors import query_vector
+from moodcue_recommender.vectors import cosine_query
 
 
 def random_songs(count: int, *, seed: int = 0) -> list[Song]:
@@ -36,7 +36,7 @@ def make_song(name: str, valence: float, arousal: float) -> Song:
         id=int.from_bytes(hashlib.sha256(path.encode()).digest()[:8]) >> 1,
         path=path,
         title=name,
-        artist="Nobody",
+        artist=f"Artist of {name}",
         duration_seconds=180.0,
         valence=valence,
         arousal=arousal,
@@ -91,7 +91,7 @@ def index_of(songs: Sequence[Song]) -> faiss.IndexIDMap2:
     """Return the FAISS index of songs by their ids."""
     vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(len(EMOTIONS)))
     vectors.add_with_ids(
-        np.array([query_vector(song.emotions) for song in songs], dtype=np.float32),
+        np.array([cosine_query(song.emotions) for song in songs], dtype=np.float32),
         np.array([song.id for song in songs], dtype=np.int64),
     )
     return vectors

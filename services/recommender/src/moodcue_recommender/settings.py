@@ -9,7 +9,9 @@ from moodcue.identity import NS_PER_SECOND
 from moodcue.settings import ServiceSettings
 from moodcue_recommender.groups import GroupPolicy
 from moodcue_recommender.rooms import RoomRules
+from moodcue_recommender.rules import Weights
 from moodcue_recommender.taste import TasteRules
+from moodcue_recommender.vectors import Matching
 from moodcue_recommender.wishes import Rules
 
 _NS_PER_MINUTE = 60 * NS_PER_SECOND
@@ -30,9 +32,21 @@ class RecommenderSettings(ServiceSettings):
     state_dir: Path = Field(
         Path(".moodcue/recommender"), description="folder of the log of recommendations"
     )
+    matching: Matching = Field(
+        Matching.PLANE, description="how faces and songs are compared: plane, cosine"
+    )
     songs: int = Field(5, ge=1, le=MAX_SONGS, description="songs per window")
     repeat_memory: int = Field(
-        20, ge=0, le=1000, description="how many songs must pass before one comes again"
+        20,
+        ge=0,
+        le=1000,
+        description="how many songs must pass before one comes again, while enough others fit",
+    )
+    remembered_songs: int = Field(
+        10_000,
+        ge=0,
+        le=100_000,
+        description="songs of each camera of which it is known how long ago they came",
     )
     dwell_windows: int = Field(
         2, ge=1, le=100, description="windows that a new emotion must last before the songs turn"
@@ -95,6 +109,7 @@ class RecommenderSettings(ServiceSettings):
                 group=self.group_policy,
                 turn_windows=self.turn_windows,
             ),
+            weights=Weights(repeat_memory=self.repeat_memory),
             taste=TasteRules(
                 margin=self.taste_margin,
                 dislike=round(self.dislike_days * _NS_PER_DAY),

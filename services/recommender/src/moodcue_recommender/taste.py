@@ -132,6 +132,13 @@ class RoomTaste:
         found = self.parameters(song, artist)
         return margin * (found[0] / sum(found) - 0.5) if found else 0.0
 
+    def nudges(self, *, margin: float) -> dict[int, float]:
+        """Return what the scores of the songs of which something was said gain or lose, by id."""
+        return {
+            song: self.nudge(song, entry.artist, margin=margin)
+            for song, entry in self.songs.items()
+        }
+
     def liking(self, song: int, artist: str) -> Liking | None:
         """Return how much a song is liked; none where nothing was said of it or its artist."""
         found = self.parameters(song, artist)

@@ -1,20 +1,63 @@
-"""The vectors that are compared: from what was seen or asked for to a unit vector.
+"""The vectors that are compared: of songs, and of what was seen or asked for.
 
-This is the one place that decides how a query looks; the index holds the songs' side.
+Both kinds of matching compare unit vectors by their inner product; they differ in what a vector
+says. ADR 0019 has the figures that decided.
+
+- `plane`: a song is lifted from its point of the valence-arousal plane onto a sphere, a listener
+  is a direction. The product is how far the song lies in that direction, from -1 to 1. As a song
+  lies the nearer to the middle the less is known of it, sure songs come first.
+- `cosine`: the seven emotions of the song and those of the face, each divided by its length.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.errors import ProtocolError
-from moodcue.taxonomy import EMOTIONS
+from moodcue.songs import SongTable
+from moodcue.taxonomy import EMOTIONS, Emotion
+
+Point = tuple[float, float]
+"""Valence and arousal, each -1 to 1."""
+
+MUSIC_PLACES: Mapping[Emotion, Point] = MappingProxyType(
+    {
+        Emotion.ANGER: (-1.0, 1.0),
+        Emotion.DISGUST: (-1.0, 1.0),
+        Emotion.FEAR: (-1.0, 1.0),
+        Emotion.HAPPINESS: (1.0, 1.0),
+        Emotion.SADNESS: (-1.0, -1.0),
+        Emotion.SURPRISE: (0.4, 1.0),
+        Emotion.NEUTRAL: (1.0, -1.0),
+    }
+)
+"""Where the music lies that goes with what a face shows: the corner of Russell's quadrant.
+
+These are not the places of the emotions themselves (`moodcue.taxonomy`): no basic emotion is calm
+and pleasant, and people whose faces show nothing in particular are given calm, pleasant music. Of
+surprise nobody can say whether it is a pleasant one; it leans to the pleasant side.
+"""
+
+SHARPNESS = 2.0
+"""Exponent of the probabilities before they are averaged, so that what is shown most decides."""
+
+_LEAST_LENGTH = 1e-6
+_PLACES = [MUSIC_PLACES[Emotion(name)] for name in EMOTIONS]
 
 
-def query_vector(probabilities: Sequence[float]) -> NDArray[np.float64]:
-    """Return the unit vector, shape (7,), of seven probabilities in the order of `EMOTIONS`.
+class Matching(StrEnum):
+    """How faces and songs are compared."""
+
+    PLANE = "plane"
+    COSINE = "cosine"
+
+
+def checked_probabilities(probabilities: Sequence[float]) -> NDArray[np.float64]:
+    """Return seven probabilities as an array whose largest element is 1.
 
     Raises:
         ProtocolError: if they are not seven finite numbers of 0 or more, or all are zero.
@@ -28,6 +71,81 @@ def query_vector(probabilities: Sequence[float]) -> NDArray[np.float64]:
     peak = vector.max()
     if peak == 0:
         raise ProtocolError("all seven probabilities are 0; give at least one emotion a weight")
-    # Divided by the peak first: squares of tiny weights would vanish.
+    # Squares of tiny weights would vanish.
     scaled: NDArray[np.float64] = vector / peak
-    return scaled / math.sqrt(float(scaled @ scaled))
+    return scaled
+
+
+def target_of(probabilities: Sequence[float]) -> Point:
+    """Return the point of the plane that songs are chosen for: the mean of `MUSIC_PLACES`.
+
+    Each emotion weighs as its probability raised to `SHARPNESS`.
+
+    Args:
+        probabilities: seven, none negative, not all 0; see `checked_probabilities`.
+    """
+    weights = _weights(probabilities)
+    valence = sum(w * v for w, (v, _) in zip(weights, _PLACES, strict=True))
+    arousal = sum(w * a for w, (_, a) in zip(weights, _PLACES, strict=True))
+    return valence, arousal
+
+
+def _weights(probabilities: Sequence[float]) -> list[float]:
+    # Divided by the largest first: powers of tiny ones would vanish.
+    largest = max(probabilities)
+    powers = [(p / largest) ** SHARPNESS for p in probabilities]
+    total = sum(powers)
+    return [power / total for power in powers]
+
+
+def cosine_query(probabilities: Sequence[float]) -> NDArray[np.float64]:
+    """Return the unit vector, shape (7,), of seven probabilities.
+
+    Raises:
+        ProtocolError: if the probabilities are none.
+    """
+    vector = checked_probabilities(probabilities)
+    unit: NDArray[np.float64] = vector / math.sqrt(float(vector @ vector))
+    return unit
+
+
+def plane_query(target: Point) -> NDArray[np.float64]:
+    """Return the unit vector, shape (3,), of the direction in which a point lies.
+
+    From the middle no direction can be told; its vector finds the songs of the middle.
+    """
+    length = math.hypot(*target)
+    if length < _LEAST_LENGTH:
+        return np.array([0.0, 0.0, 1.0])
+    return np.array([target[0] / length, target[1] / length, 0.0])
+
+
+def plane_shares(probabilities: Sequence[float], song: NDArray[np.float64]) -> dict[str, float]:
+    """Split the product of `plane_query(target_of(probabilities))` and a song by emotions.
+
+    Args:
+        probabilities: seven.
+        song: its unit vector, shape (3,).
+
+    Returns:
+        Each emotion's share, in the order of `EMOTIONS`; they sum to the product.
+    """
+    length = math.hypot(*target_of(probabilities))
+    if length < _LEAST_LENGTH:
+        return dict.fromkeys(EMOTIONS, 0.0)
+    valence, arousal = float(song[0]), float(song[1])
+    return {
+        name: weight * (v * valence + a * arousal) / length
+        for name, weight, (v, a) in zip(EMOTIONS, _weights(probabilities), _PLACES, strict=True)
+    }
+
+
+def song_vectors(songs: SongTable, matching: Matching) -> NDArray[np.float32]:
+    """Return the songs' unit vectors by place: (n, 3) for the plane, (n, 7) for the cosine."""
+    if matching is Matching.COSINE:
+        lengths = np.linalg.norm(songs.emotions, axis=1, keepdims=True)
+        cosine: NDArray[np.float32] = songs.emotions / lengths
+        return cosine
+    flat = np.stack([songs.valence, songs.arousal], axis=1) / math.sqrt(2)
+    height = np.sqrt(np.clip(1 - (flat**2).sum(axis=1), 0, 1))
+    return np.column_stack([flat, height]).astype(np.float32)

@@ -1,6 +1,6 @@
 """From a window or a request to what becomes of the room, and what songs are chosen for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -19,8 +19,9 @@ from moodcue_recommender.rooms import (
     with_mode,
     without_people,
 )
+from moodcue_recommender.rules import Weights
 from moodcue_recommender.taste import RoomTaste, SongTaste, TasteRules
-from moodcue_recommender.vectors import query_vector
+from moodcue_recommender.vectors import checked_probabilities
 
 Question = EmotionWindow | RecommendationRequest
 
@@ -39,11 +40,13 @@ class Rules:
         songs: how many a window gets; a request says it itself.
         room: how a room's mood becomes songs.
         taste: how feedback acts.
+        weights: of the rules that choose among songs that fit.
     """
 
     songs: int
     room: RoomRules
     taste: TasteRules
+    weights: Weights = field(default_factory=Weights)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def _check(window: EmotionWindow) -> None:
     _check_labels(window.labels)
     if window.probabilities is None:
         raise ProtocolError("the window has neither probabilities nor a reason to hold")
-    query_vector(window.probabilities)
+    checked_probabilities(window.probabilities)
 
 
 def _check_labels(labels: str) -> None:
@@ -182,7 +185,7 @@ def _mood(request: RecommendationRequest) -> Mood:
         valence, arousal = request.point
         return by_hand(emotions_at(valence=valence, arousal=arousal), request.point)
     probabilities = request.probabilities or ()
-    query_vector(probabilities)
+    checked_probabilities(probabilities)
     total = sum(probabilities)
     return by_hand(probabilities, valence_arousal_of([p / total for p in probabilities]))
 
