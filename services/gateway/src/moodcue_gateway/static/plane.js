@@ -114,8 +114,8 @@ class MoodPlane extends HTMLElement {
   #showAxes() {
     const label = (words, attributes) => drawn("text", attributes, words);
     this.#axes.replaceChildren(
-      label(t("plane.pleasant"), { x: 0.98, y: -0.04, "text-anchor": "end" }),
-      label(t("plane.unpleasant"), { x: -0.98, y: -0.04 }),
+      label(t("plane.pleasant"), { "text-anchor": "middle", transform: "translate(1.08 0) rotate(90)" }),
+      label(t("plane.unpleasant"), { "text-anchor": "middle", transform: "translate(-1.08 0) rotate(-90)" }),
       label(t("plane.lively"), { x: 0, y: -1.06, "text-anchor": "middle" }),
       label(t("plane.calm"), { x: 0, y: 1.14, "text-anchor": "middle" }),
       ...CORNERS.map(([name, x, y]) => label(t(`plane.corner.${name}`), {

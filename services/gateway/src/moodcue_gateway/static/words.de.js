@@ -80,7 +80,7 @@ export const de = {
 
   "camera": "Kamera",
   "camera.start": "Kamera dieses Geräts nutzen",
-  "camera.stop": "Kamera ausschalten",
+  "camera.stop": "Ausschalten",
   "camera.name": "Name dieses Raums",
   "camera.preview": "Zeigen, was die Kamera sieht",
   "camera.promise": "Kleine Bilder gehen an dieses Moodcue und werden nach dem Lesen vergessen. Nichts wird aufgezeichnet.",

@@ -80,7 +80,7 @@ export const en = {
 
   "camera": "Camera",
   "camera.start": "Use this device's camera",
-  "camera.stop": "Stop the camera",
+  "camera.stop": "Stop camera",
   "camera.name": "Name of this room",
   "camera.preview": "Show what the camera sees",
   "camera.promise": "Small pictures go to this Moodcue and are forgotten once read. Nothing is recorded.",
