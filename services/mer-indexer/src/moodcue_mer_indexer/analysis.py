@@ -8,8 +8,6 @@ from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
-import structlog
-
 from moodcue_mer_indexer.audio import AudioError
 from moodcue_mer_indexer.emotion import SongEmotion
 from moodcue_mer_indexer.model import MerModel
@@ -17,8 +15,6 @@ from moodcue_mer_indexer.processes import worker_pool
 from moodcue_mer_indexer.tags import SongTags, read_tags
 
 __all__ = ["Analysed", "Analyser", "Failure", "analyse_file", "analyse_files"]
-
-log = structlog.get_logger(__name__)
 
 _FILES_IN_FLIGHT = 32
 
@@ -121,6 +117,5 @@ def _alone(path: Path, *, analyser: Analyser) -> Analysed | Failure:
     with worker_pool(1) as pool:
         answer = _answer(pool.submit(analyser, path))
     if answer is None:
-        log.error("analysis process died", path=str(path))
         return Failure(reason="ended the process that read it; it is damaged, remove it")
     return answer

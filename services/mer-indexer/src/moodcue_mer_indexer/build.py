@@ -53,6 +53,7 @@ def build_index(
     index: Path,
     model_folder: Path,
     workers: int,
+    files: Sequence[LibraryFile] | None = None,
     analyse: Analyse | None = None,
 ) -> BuildReport:
     """Bring the index of a music folder up to date.
@@ -62,6 +63,7 @@ def build_index(
         index: Folder of the index.
         model_folder: Of the model.
         workers: Processes that analyse.
+        files: The files of the folder to use; none: all.
         analyse: Instead of `analyse_files` with the model.
 
     Raises:
@@ -71,7 +73,7 @@ def build_index(
         CatalogError: Another build is running.
     """
     model = load_manifest(model_folder, labels=QUADRANTS)
-    files = list(scan_library(music))
+    files = list(scan_library(music) if files is None else files)
     if not files:
         raise LibraryError(
             f"{music} holds no music ({', '.join(sorted(AUDIO_SUFFIXES))}); copy some there, or "
@@ -87,8 +89,8 @@ def build_index(
         failures, analysed = _find(files, catalog=catalog, analyse=analyse)
         if len(failures) == len(files):
             raise LibraryError(
-                f"none of the {len(files)} files in {music} can be used; the first: "
-                f"{next(iter(failures.items()))}; see the log for the others"
+                f"none of the {len(files)} files in {music} can be used, for instance: "
+                + "; ".join(f"{path}: {reason}" for path, reason in list(failures.items())[:3])
             )
         manifest, published = publish_index(
             (_song(relative, found) for relative, found in catalog.analysed()),
@@ -121,8 +123,6 @@ def _find(
     }
     missing = catalog.retain(file for file in files if _is_text(file.relative))
     failures |= {relative: failure.reason for relative, failure in catalog.failures()}
-    for relative, reason in failures.items():
-        log.warning("file skipped", path=relative, reason=reason)
     analysed = 0
     for file, answer in _answers(missing, analyse=analyse):
         if isinstance(answer, Failure):

@@ -1,6 +1,7 @@
 """The `moodcue-mer-indexer` command: its arguments."""
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,11 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_evaluate(commands)
     _add_build(commands)
+    _add_watch(commands)
     _add_compose(commands)
     _add_train(commands)
     _add_compare(commands)
     _add_export(commands)
-    run = commands.add_parser("run", help="the service: compose if need be, build, publish, end")
+    run = commands.add_parser("run", help="the service: compose if need be, build, publish")
     run.set_defaults(command="run")
     return parser
 
@@ -70,6 +72,39 @@ def _add_build(commands: Any) -> None:
     build.add_argument("--index", type=Path, required=True, help="folder of the index")
     _add_model_and_workers(build, workers=os.cpu_count() or 1)
     build.set_defaults(command="build")
+
+
+def _add_watch(commands: Any) -> None:
+    watch = commands.add_parser("watch", help="keep the index of a music folder fresh")
+    watch.add_argument("music", type=Path, metavar="MUSIC")
+    watch.add_argument("--index", type=Path, required=True, help="folder of the index")
+    watch.add_argument(
+        "--settle",
+        type=_seconds,
+        default=2.0,
+        metavar="SECONDS",
+        help="how long a new file must stay the same before it is read (default: 2)",
+    )
+    watch.add_argument(
+        "--rescan",
+        type=_seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="longest time from one look at all files to the next; a network drive tells of no "
+        "changes, so make it short there (default: 300)",
+    )
+    _add_model_and_workers(watch, workers=os.cpu_count() or 1)
+    watch.set_defaults(command="watch")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
 
 
 def _add_compose(commands: Any) -> None:

@@ -16,6 +16,7 @@ from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_file, analys
 from moodcue_mer_indexer.composer.check import check_library
 from moodcue_mer_indexer.composer.library import compose_library
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
+from moodcue_mer_indexer.library import LibraryError
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.settings import IndexerSettings
@@ -75,18 +76,30 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    _print(app.build_and_announce(options.music, settings=_settings(options)))
+    return 0
 
-    settings = load_settings(IndexerSettings)
-    _print(
-        app.build_and_announce(
-            options.music,
-            index=options.index,
-            model_folder=_model_folder(options),
-            workers=options.workers,
-            address=settings.bus_address(),
-            announce_seconds=settings.announce_seconds,
-        )
+
+def _settings(options: argparse.Namespace) -> IndexerSettings:
+    """Return the settings, with what the command line says in their place."""
+    return load_settings(IndexerSettings).model_copy(
+        update={
+            "music_dir": options.music,
+            "index_dir": options.index,
+            "model_dir": options.model,
+            "workers": options.workers,
+            "compose_if_empty": False,
+        }
     )
+
+
+def _watch(options: argparse.Namespace) -> int:
+    if not options.music.is_dir():
+        raise LibraryError(f"{options.music} is no folder; give the folder that holds the music")
+    settings = _settings(options).model_copy(
+        update={"settle_seconds": options.settle, "rescan_seconds": options.rescan}
+    )
+    app.watch(settings, report=_print)
     return 0
 
 
@@ -172,7 +185,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _run(_: argparse.Namespace) -> int:
-    _print(app.run(load_settings(IndexerSettings)))
+    app.run(load_settings(IndexerSettings), report=_print)
     return 0
 
 
@@ -180,6 +193,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "predict": _predict,
     "evaluate": _evaluate,
     "build": _build,
+    "watch": _watch,
     "compose": _compose,
     "train": _train,
     "compare": _compare,

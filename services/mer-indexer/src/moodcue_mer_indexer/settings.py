@@ -46,6 +46,15 @@ class IndexerSettings(ServiceSettings):
         le=256,
         description="processes that analyse or compose; each uses one core",
     )
+    watch: bool = Field(
+        default=False, description="keep running, and renew the index when the music changes"
+    )
+    settle_seconds: float = Field(
+        2.0, ge=0.1, le=3600, description="how long a new file must stay the same before it is read"
+    )
+    rescan_seconds: float = Field(
+        300.0, ge=1, le=86_400, description="longest time from one look at all files to the next"
+    )
     announce_seconds: float = Field(
         2.0, ge=0, le=60, description="how long to wait for the broker before telling it"
     )
