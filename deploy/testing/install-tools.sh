@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the system packages that the tests in a browser and on a Docker engine need (Debian, root).
+# Installs the system packages that the tests in a browser, by MQTT and on a Docker engine need (Debian, root).
 set -euo pipefail
-packages=(chromium chromium-driver ffmpeg docker.io docker-compose iptables debootstrap procps util-linux)
+packages=(chromium chromium-driver ffmpeg mosquitto mosquitto-clients docker.io docker-compose iptables debootstrap procps util-linux)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -15,6 +15,7 @@ from moodcue import __version__
 from moodcue.errors import SettingsError
 from moodcue.lifecycle import running
 from moodcue_gateway import problems
+from moodcue_gateway.asking import ask
 from moodcue_gateway.guard import Guard
 from moodcue_gateway.parts import Parts, build_parts
 from moodcue_gateway.routes import (
@@ -46,8 +47,10 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
             parts.bus.opened(
                 deliver=lambda messages, replayed: parts.live.take(messages, replayed=replayed),
                 counters=parts.counters,
+                impaired=parts.impaired,
                 on_tick=parts.tick,
             ),
+            _mqtt(parts),
         ):
             try:
                 yield
@@ -81,6 +84,15 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
         app.include_router(module.router(parts))
     page.mount(app)
     return app
+
+
+@asynccontextmanager
+async def _mqtt(parts: Parts) -> AsyncIterator[None]:
+    if parts.mqtt is None:
+        yield
+        return
+    async with parts.mqtt.opened(lambda camera, wish: ask(parts, camera, **wish)):
+        yield
 
 
 class GatewayServer(uvicorn.Server):

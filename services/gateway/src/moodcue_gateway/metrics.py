@@ -15,6 +15,8 @@ class GatewayMetrics:
         "events_invalid",
         "events_lost",
         "events_received",
+        "mqtt_commands",
+        "mqtt_connected",
         "readings_skipped",
         "registry",
         "requests",
@@ -103,5 +105,16 @@ class GatewayMetrics:
         self.webhook_dead_letters = Counter(
             "moodcue_gateway_webhook_dead_letters_total",
             "Events given up after the last attempt to hand them to a webhook",
+            registry=registry,
+        )
+        self.mqtt_connected = Gauge(
+            "moodcue_gateway_mqtt_connected",
+            "Whether the connection to the MQTT broker stands",
+            registry=registry,
+        )
+        self.mqtt_commands = Counter(
+            "moodcue_gateway_mqtt_commands_total",
+            "Commands that came by MQTT",
+            ["outcome"],
             registry=registry,
         )

@@ -12,6 +12,7 @@ from moodcue_gateway.browser_cameras import BrowserCameras, CameraLimits
 from moodcue_gateway.library import Library
 from moodcue_gateway.live import Live
 from moodcue_gateway.metrics import GatewayMetrics
+from moodcue_gateway.mqtt.bridge import MqttBridge
 from moodcue_gateway.schemas import ServiceModel
 from moodcue_gateway.service import Bus
 from moodcue_gateway.settings import GatewaySettings
@@ -33,6 +34,7 @@ class Parts:
         bus: the gateway's end of the bus.
         cameras: browsers that are cameras.
         webhooks: servers that events are sent to.
+        mqtt: bridge to an MQTT broker, if there is one.
         metrics: of the gateway.
         clock: wall clock.
         on_alive: called a few times a second while the event loop works.
@@ -46,6 +48,7 @@ class Parts:
     bus: Bus
     cameras: BrowserCameras
     webhooks: Webhooks
+    mqtt: MqttBridge | None
     metrics: GatewayMetrics
     clock: Clock = system_clock
     on_alive: Callable[[], None] = lambda: None
@@ -62,6 +65,10 @@ class Parts:
             now_ns=self.clock(),
             stale_seconds=self.settings.stale_seconds,
         )
+
+    def impaired(self) -> Problem:
+        """Say what does not work though the gateway does its work."""
+        return self.mqtt.problem() if self.mqtt else None
 
     def tick(self) -> None:
         """Give a sign of life and look around; called a few times a second."""
@@ -110,8 +117,17 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
             remembered=_REMEMBERED_HISTORIES * settings.history_events,
             metrics=metrics,
         ),
+        mqtt=_mqtt(settings, live, metrics),
         metrics=metrics,
     )
+
+
+def _mqtt(settings: GatewaySettings, live: Live, metrics: GatewayMetrics) -> MqttBridge | None:
+    address = settings.mqtt_address()
+    if address is None:
+        return None
+    folder = settings.state_dir.absolute()
+    return MqttBridge(address, settings.mqtt_names(), folder=folder, live=live, metrics=metrics)
 
 
 def _last_face(live: Live, camera: str) -> int:

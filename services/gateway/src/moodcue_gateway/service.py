@@ -189,6 +189,7 @@ class Bus:
         *,
         deliver: Deliver,
         counters: Callable[[], Mapping[str, float]],
+        impaired: Callable[[], Problem],
         on_tick: Callable[[], None],
     ) -> AsyncIterator[None]:
         """Listen and send heartbeats while the block runs.
@@ -196,6 +197,7 @@ class Bus:
         Args:
             deliver: takes what came, in the event loop.
             counters: figures for the heartbeat.
+            impaired: what does not work, for the heartbeat.
             on_tick: called a few times a second, in the event loop.
         """
         loop = asyncio.get_running_loop()
@@ -219,7 +221,7 @@ class Bus:
                     context, self.address, deliver=from_thread, metrics=self.metrics
                 )
                 self._publisher, self._frames, self._listener = publisher, frames, listener
-                heartbeat = Heartbeat(publisher, SERVICE, self.instance, counters)
+                heartbeat = Heartbeat(publisher, SERVICE, self.instance, counters, impaired)
                 listener.start()
                 beating = asyncio.create_task(_beat(heartbeat, on_tick))
                 try:

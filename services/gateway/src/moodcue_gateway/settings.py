@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
+from moodcue_gateway.mqtt.bridge import MqttNames
+from moodcue_gateway.mqtt.client import MqttAddress
 from moodcue_gateway.webhooks.limits import WebhookLimits
 from moodcue_gateway.webhooks.targets import Reach
 
@@ -97,6 +99,22 @@ class GatewaySettings(ServiceSettings):
     webhook_dead_letters: int = Field(
         1000, ge=1, le=100_000, description="dead letters kept for one webhook"
     )
+    mqtt_host: str = Field("", description="host of an MQTT broker; empty: no MQTT")
+    mqtt_port: int = Field(1883, ge=1, le=65_535, description="port of the MQTT broker")
+    mqtt_user: str = Field("", description="user at the MQTT broker; empty: none")
+    mqtt_password: SecretStr | None = Field(None, description="of that user")
+    mqtt_tls: bool = Field(False, description="encrypt the connection to the MQTT broker")
+    mqtt_ca_file: Path | None = Field(
+        None, description="certificates to trust at the MQTT broker; none: those of the system"
+    )
+    mqtt_prefix: str = Field(
+        "moodcue", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="first part of all MQTT topics"
+    )
+    mqtt_discovery_prefix: str = Field(
+        "homeassistant",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="where Home Assistant finds its entities; empty: nothing is announced",
+    )
     stale_seconds: float = Field(
         5.0, ge=2, le=600, description="a service that is silent for longer counts as gone"
     )
@@ -116,4 +134,25 @@ class GatewaySettings(ServiceSettings):
             retry_seconds=self.webhook_retry_seconds,
             queue=self.webhook_queue_events,
             dead=self.webhook_dead_letters,
+        )
+
+    def mqtt_address(self) -> MqttAddress | None:
+        """Return where the MQTT broker is, None if there is to be none."""
+        if not self.mqtt_host:
+            return None
+        return MqttAddress(
+            host=self.mqtt_host,
+            port=self.mqtt_port,
+            user=self.mqtt_user,
+            password=self.mqtt_password.get_secret_value() if self.mqtt_password else "",
+            tls=self.mqtt_tls,
+            ca_file=self.mqtt_ca_file,
+        )
+
+    def mqtt_names(self) -> MqttNames:
+        """Return the names at the MQTT broker."""
+        return MqttNames(
+            client=f"moodcue-gateway-{self.instance}",
+            prefix=self.mqtt_prefix,
+            discovery_prefix=self.mqtt_discovery_prefix,
         )
