@@ -25,7 +25,7 @@ FLAGS = (
     "--window-size=1280,1000",
     "--lang=en-US",
 )
-SCREENSHOTS = os.environ.get("MOODCUE_SCREENSHOTS_DIR") or os.environ.get("GATEWAY_SCREENSHOTS")
+SCREENSHOTS = os.environ.get("MOODCUE_SCREENSHOTS_DIR")
 """Folder for pictures of the page; read before the tests forget the environment."""
 
 
