@@ -82,8 +82,8 @@ def test_songs_keep_while_the_mood_holds() -> None:
 def test_a_mode_leads_from_the_listener_to_its_goal_step_by_step(mode: Mode) -> None:
     room = with_mode(after(Room(), window(probabilities=SAD)), mode, ROOM)
     assert room.mood is not None
-    assert room.mood.place is not None
-    way: list[Point] = [room.mood.place]
+    assert room.mood.aim is not None
+    way: list[Point] = [room.mood.aim]
     while room.target is not None and way[-1] != GOALS[mode]:
         way.append(room.target)
         room = after(room, window(probabilities=SAD))

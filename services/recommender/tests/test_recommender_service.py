@@ -20,6 +20,8 @@ from moodcue.codec import Message
 from moodcue.events import (
     EmotionWindow,
     Event,
+    Feedback,
+    FeedbackKind,
     HoldReason,
     IndexPublished,
     Mode,
@@ -27,6 +29,7 @@ from moodcue.events import (
     RecommendationRequest,
     ServiceState,
     Status,
+    Taste,
 )
 from moodcue.identity import NS_PER_SECOND, new_id, new_trace, system_clock
 from moodcue.replay import replay
@@ -211,6 +214,35 @@ def test_without_an_index_it_holds_until_one_is_published(recommender: Process, 
     bus.publish(IndexPublished, "index/", generation="first", songs=10, model_sha256="")
     bus.wait_for_status(state=ServiceState.RUNNING)
     assert len(bus.answer_to(bus.window()).songs) == 5
+
+
+def test_what_a_room_has_taught_is_an_event_that_outlives_recommender_and_broker(
+    ready: Process,
+    bus: Bus,
+    broker: BrokerProcess,
+    context: Context,
+    address: BusAddress,
+    eventually: Eventually,
+) -> None:
+    song = bus.answer_to(bus.window()).songs[0].song
+    bus.answer_to(bus.request(feedback=Feedback(song=song, kind=FeedbackKind.LIKE)))
+
+    def kept() -> list[tuple[str, int]]:
+        """The likes of each song, as a late joiner is told."""
+        with Subscriber(context, address, topics=["taste/kitchen/"]) as joiner:
+            message = joiner.receive(1)
+        event = message.event if message else None
+        entries = event.entries if isinstance(event, Taste) else ()
+        return [(entry.song, entry.likes) for entry in entries if entry.song]
+
+    eventually(lambda: kept() == [(song, 1)], "the broker tells it")
+    assert ready.stop() == 0
+    assert broker.stop(signal.SIGKILL) == -9
+    broker.start()
+    ready.start()
+    eventually(lambda: kept() == [(song, 1)], "a new broker tells it, too")
+    bus.answer_to(bus.request(reset_taste=True))
+    eventually(lambda: kept() == [], "after a reset there is nothing to tell")
 
 
 def test_a_mood_can_be_asked_for_on_a_command_line_without_a_camera(

@@ -33,7 +33,7 @@ def test_of_what_nothing_was_said_nothing_is_known() -> None:
     taste = told(RoomTaste(), 1, FeedbackKind.LIKE)
 
     assert taste.liking(2, "somebody") is None
-    assert taste.nudge(2, "somebody", margin=MARGIN) == 0
+    assert taste.nudges({2: "somebody"}, margin=MARGIN).keys() == {1}
 
 
 def test_likes_raise_a_song_and_dislikes_lower_it_more_than_skips() -> None:
@@ -78,9 +78,9 @@ def test_an_artist_who_is_liked_is_a_hint_to_their_other_songs_alone() -> None:
 def test_no_amount_of_feedback_moves_a_song_by_more_than_half_of_the_margin(
     kinds: list[FeedbackKind],
 ) -> None:
-    taste = told(RoomTaste(), 1, *kinds)
-
-    assert abs(taste.nudge(1, "", margin=MARGIN)) <= MARGIN / 2
+    taste = told(RoomTaste(), 1, *kinds, artist="Band")
+    nudges = taste.nudges({2: "Band"}, margin=MARGIN)
+    assert all(abs(nudge) <= MARGIN / 2 for nudge in nudges.values())
 
 
 def test_what_is_disliked_or_not_wanted_now_stays_away_for_its_time() -> None:

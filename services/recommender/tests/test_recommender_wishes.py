@@ -6,7 +6,7 @@ import pytest
 from recommender_harness import SAD, opened_answerer, request, window
 
 from moodcue.events import Feedback, FeedbackKind, HoldReason, Mode, Recommendation
-from moodcue.moods import place_of_mood
+from moodcue.moods import POINT_WORDS
 from moodcue_recommender.answerer import Answerer
 from moodcue_recommender.answers import Answer
 from moodcue_recommender.sample_library import random_songs, write_library
@@ -87,7 +87,7 @@ def test_a_mood_by_hand_is_answered_at_its_place_whatever_the_mode(answerer: Ans
     answer = ask(answerer, request(mood="calm"))
 
     assert answer.mode is Mode.MATCH
-    assert answer.place == place_of_mood("calm")
+    assert answer.place == POINT_WORDS["calm"]
     assert answer.window == ""
 
 

@@ -9,13 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from moodcue.errors import ProtocolError
-from moodcue.taxonomy import (
-    EMOTIONS,
-    Emotion,
-    emotions_at,
-    valence_arousal_of,
-    vector_from_mapping,
-)
+from moodcue.taxonomy import EMOTIONS, Emotion, emotions_at, vector_from_mapping
 
 EMOTION_WORDS: Mapping[str, Emotion] = MappingProxyType(
     {
@@ -68,13 +62,9 @@ def seven_of_mood(word: str) -> tuple[float, ...]:
     raise ProtocolError(f"unknown mood {word[:40]!r}; known: {', '.join(known_words())}")
 
 
-def place_of_mood(word: str) -> tuple[float, float]:
-    """Return the valence and arousal (-1..1) of a mood word.
-
-    Raises:
-        ProtocolError: for an unknown word, naming the known ones.
-    """
-    return POINT_WORDS.get(word.strip().lower()) or valence_arousal_of(seven_of_mood(word))
+def point_of_mood(word: str) -> tuple[float, float] | None:
+    """Return the valence and arousal (-1..1) of a word that means a point; None for any other."""
+    return POINT_WORDS.get(word.strip().lower())
 
 
 def known_words() -> list[str]:

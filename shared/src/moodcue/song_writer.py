@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.library_index import COLUMNS, SONGS
-from moodcue.songs import SCHEMA, STEPS_PER_UNIT, Song, SongColumns, write_columns
+from moodcue.songs import ARTIST_INDEX, SCHEMA, STEPS_PER_UNIT, Song, SongColumns, write_columns
 
 _SONGS_AT_ONCE = 10_000
 _encode = msgspec.msgpack.Encoder().encode
@@ -41,6 +41,7 @@ def write_songs(folder: Path, songs: Iterable[Song]) -> SongColumns:
 def fill_table(database: sqlite3.Connection, songs: Iterable[Song]) -> SongColumns:
     """Write songs into an empty database, and return their numbers."""
     database.execute(SCHEMA)
+    database.execute(ARTIST_INDEX)
     parts = []
     place = 0
     remaining = iter(songs)

@@ -10,7 +10,7 @@ Needs the extra `moodcue[songs]`.
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -41,6 +41,8 @@ CREATE TABLE songs (
 """
 """`searched` is title, artist, album and path with their case folded; `trajectory` has two signed
 bytes a moment, valence and arousal; `tags` and `duplicates` are MessagePack."""
+
+ARTIST_INDEX: Final = "CREATE INDEX songs_by_artist ON songs (artist)"
 
 STEPS_PER_UNIT: Final = 127
 """Of valence and arousal in a stored trajectory."""
@@ -217,6 +219,12 @@ class SongTable:
         found = self._query(statement, *words)
         asked_for = found[first : first + count]
         return len(found), [self._songs(_ONE, place)[0] for (place,) in asked_for]
+
+    def by_artists(self, artists: Collection[str]) -> dict[int, str]:
+        """Return the ids of all songs of some artists, with these."""
+        marks = ", ".join("?" for _ in artists)
+        statement = f"SELECT place, artist FROM songs WHERE artist IN ({marks})"  # noqa: S608 - no values
+        return {int(self.ids[place]): artist for place, artist in self._query(statement, *artists)}
 
     def _find(self, song: int) -> int | None:
         if not 0 <= song <= _LARGEST_ID:

@@ -61,18 +61,17 @@ class Answerer:
             return None
         camera = question.camera
         history = self._histories.of(camera)
+        memory = Memory(history, self._rooms.of(camera), self.tastes.of(camera))
         made = answer(
             question,
             stamp=Stamp(new_id(), self._log.source, self._next_seq(topic_of(camera))),
             library=self._index.library,
-            memory=Memory(
-                history=history,
-                room=self._rooms.of(camera),
-                taste=self.tastes.of(camera),
-            ),
+            memory=memory,
             rules=self._rules,
         )
-        history.add([int(song.song, 16) for song in made.recommendation.songs])
+        before = memory.room.songs if made.turn.again else ()
+        songs = [int(song.song, 16) for song in made.recommendation.songs]
+        history.add([song for song in songs if song not in before])
         self._keep(camera, made)
         return made
 

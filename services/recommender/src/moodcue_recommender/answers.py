@@ -1,20 +1,20 @@
 """From a window or a request to the recommendation that answers it."""
 
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
 from moodcue.events import EmotionWindow, Guidance, HoldReason, Recommendation
-from moodcue.moods import POINT_WORDS
 from moodcue.taxonomy import dominant_emotion
 from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
 from moodcue_recommender.modes import GOALS
 from moodcue_recommender.ranking import Ranking, rank
 from moodcue_recommender.reasons import what_would_change
-from moodcue_recommender.rooms import Room, holds_on, wanted
+from moodcue_recommender.rooms import Room, Seven, holds_on, wanted
 from moodcue_recommender.taste import RoomTaste
-from moodcue_recommender.vectors import Point
+from moodcue_recommender.taste_order import by_taste
 from moodcue_recommender.wishes import Question, Rules, Turn, turn
 
 
@@ -83,21 +83,25 @@ def answer(
     seven = wanted(meant.shown)
     ranking = Ranking()
     if library is not None and seven is not None:
-        ranking = rank(
+        again = meant.again and meant.count == len(memory.room.songs)
+        ranking = _ranked(
             library,
             seven,
-            count=meant.count,
-            target=_target(question, meant.shown),
-            history=memory.history,
-            taste=meant.taste.nudges(margin=rules.taste.margin),
-            excluded=meant.taste.excluded(question.time),
-            weights=rules.weights,
+            meant,
+            # What is said of songs reorders them; it does not ask for others.
+            history=memory.history.before(memory.room.songs) if again else memory.history,
+            time=question.time,
+            rules=rules,
         )
     keep = holds_on(memory.room, meant.shown)
     recommendation = _recommendation(
         question, meant, stamp=stamp, library=library, ranking=ranking, keep=keep
     )
-    room = replace(meant.kept, answered=seven or memory.room.answered)
+    room = meant.kept
+    if ranking.songs:
+        room = replace(
+            room, answered=seven, songs=tuple(int(song.song, 16) for song in ranking.songs)
+        )
     return Answer(
         recommendation,
         room,
@@ -105,6 +109,26 @@ def answer(
         ranking.repeated,
         followed=_followed(memory.room.guidance, room.guidance),
     )
+
+
+def _ranked(
+    library: Library, seven: Seven, meant: Turn, *, history: History, time: int, rules: Rules
+) -> Ranking:
+    nudges = meant.taste.nudges(
+        library.songs.by_artists(meant.taste.artists), margin=rules.taste.margin
+    )
+    shown = meant.shown
+    ranking = rank(
+        library,
+        seven,
+        count=meant.count,
+        target=shown.target or (shown.mood.point if shown.mood else None),
+        history=history,
+        taste=nudges,
+        excluded=meant.taste.excluded(time),
+        weights=rules.weights,
+    )
+    return replaced(ranking, songs=by_taste(ranking.songs, meant.taste, nudges))
 
 
 def _followed(before: Guidance, after: Guidance) -> bool | None:
@@ -156,13 +180,6 @@ def _recommendation(
         leader=mood.leader,
         would_change=_would_change(shown, ranking),
     )
-
-
-def _target(question: Question, shown: Room) -> Point | None:
-    """Return the point that is asked for, where it is not the one that goes with a face."""
-    if shown.target is not None or isinstance(question, EmotionWindow):
-        return shown.target
-    return question.point or POINT_WORDS.get((question.mood or "").strip().lower())
 
 
 def _would_change(shown: Room, ranking: Ranking) -> str:

@@ -39,6 +39,11 @@ class History:
         last = self._last
         return np.array([self._count + 1 - last.get(song, never) for song in songs], np.float64)
 
+    def before(self, songs: Iterable[int]) -> "History":
+        """Return the history as if the songs of the last answer had never been recommended."""
+        ignored = set(songs)
+        return History((each for each in self._songs if each not in ignored), length=self.length)
+
     def _remember(self, songs: Iterable[int]) -> None:
         for song in songs:
             self._count += 1

@@ -12,6 +12,7 @@ from moodcue.events import EmotionWindow, Guidance, HoldReason, Mode
 from moodcue.taxonomy import dominant_emotion, emotions_at, valence_arousal_of
 from moodcue_recommender.groups import GroupPolicy, gather
 from moodcue_recommender.modes import GOALS, Point, came_nearer, next_target, with_step
+from moodcue_recommender.vectors import target_of
 
 Seven = tuple[float, ...]
 
@@ -45,6 +46,7 @@ class Mood(msgspec.Struct, frozen=True, kw_only=True):
         confidence: of that window.
         seen: the seven probabilities of that window, of those who count; none on a hold.
         place: of these on the valence-arousal plane.
+        point: that songs are asked for at, where somebody has named one.
         probabilities: those that the songs are for: as seen, or of an earlier window while a new
             emotion has not lasted.
         turning: that new emotion.
@@ -63,6 +65,7 @@ class Mood(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = 1.0
     seen: Seven | None = None
     place: Point | None = None
+    point: Point | None = None
     probabilities: Seven | None = None
     turning: str = ""
     lasted: int = 0
@@ -74,11 +77,11 @@ class Mood(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
     @property
-    def chosen_place(self) -> Point | None:
-        """The place of `probabilities`, where a way begins."""
-        if self.probabilities is None or self.probabilities == self.seen:
-            return self.place
-        return valence_arousal_of(self.probabilities)
+    def aim(self) -> Point | None:
+        """Where the songs lie that fit the mood; none on a hold."""
+        if self.point is not None or self.probabilities is None:
+            return self.point
+        return target_of(self.probabilities)
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +94,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
             somewhere.
         guidance: whether the faces followed since the mode was set.
         answered: the seven probabilities that the last songs were chosen for.
+        songs: ids of these.
     """
 
     mode: Mode = Mode.MATCH
@@ -98,11 +102,19 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     target: Point | None = None
     guidance: Guidance = Guidance()
     answered: Seven | None = None
+    songs: tuple[int, ...] = ()
 
 
-def by_hand(probabilities: Seven, place: Point) -> Mood:
-    """Return the mood that somebody has asked for; it is certain."""
-    return Mood(seen=probabilities, place=place, probabilities=probabilities)
+def by_hand(probabilities: Seven, point: Point | None = None) -> Mood:
+    """Return the mood that somebody has asked for; it is certain.
+
+    Args:
+        probabilities: of it.
+        point: where it lies, if it was asked for as a point.
+    """
+    total = sum(probabilities)
+    place = point or valence_arousal_of([p / total for p in probabilities])
+    return Mood(seen=probabilities, place=place, point=point, probabilities=probabilities)
 
 
 def after_window(room: Room, window: EmotionWindow, rules: RoomRules) -> Room:
@@ -164,7 +176,8 @@ def with_mode(room: Room, mode: Mode, rules: RoomRules) -> Room:
     mood = room.mood
     if mood is not None:
         mood = replace(mood, probabilities=mood.seen, turning="", lasted=0)
-    return _aimed(Room(mode=mode, mood=mood, answered=room.answered), rules)
+    before = replace(room, mode=mode, mood=mood, target=None, guidance=Guidance())
+    return _aimed(before, rules)
 
 
 def asked_for(mood: Mood, mode: Mode, rules: RoomRules) -> Room:
@@ -178,8 +191,8 @@ def without_people(room: Room) -> Room:
 
 
 def _aimed(room: Room, rules: RoomRules) -> Room:
-    """Return a room with the next target on the way of its mode, which begins at its mood."""
-    start = room.target or (room.mood.chosen_place if room.mood else None)
+    """Return a room with the next target on its mode's way, from its mood's songs on."""
+    start = room.target or (room.mood.aim if room.mood else None)
     goal = GOALS.get(room.mode)
     target = next_target(start, goal, step=rules.step) if start and goal else None
     return replace(room, target=target)

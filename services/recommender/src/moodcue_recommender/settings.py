@@ -68,7 +68,7 @@ class RecommenderSettings(ServiceSettings):
         12, ge=1, le=1000, description="windows that one person's turn lasts, by `take_turns`"
     )
     taste_margin: float = Field(
-        0.1,
+        0.3,
         ge=0,
         le=1,
         description="largest difference of scores over which a liked song passes a disliked one",

@@ -8,6 +8,7 @@ songs get their turn because no song comes again while it is remembered as recom
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -113,30 +114,40 @@ class RoomTaste:
         """Return the songs that stay away at a time, in nanoseconds."""
         return frozenset(s for s, entry in self.songs.items() if entry.excluded_until > time)
 
+    @cached_property
+    def artists(self) -> Mapping[str, tuple[float, float]]:
+        """Words in favour and against, by artist; of songs whose artist is known."""
+        sums: dict[str, tuple[float, float]] = {}
+        for entry in self.songs.values():
+            if entry.artist:
+                good, bad = sums.get(entry.artist, (0.0, 0.0))
+                sums[entry.artist] = good + entry.good, bad + entry.bad
+        return sums
+
     def parameters(self, song: int, artist: str) -> tuple[float, float] | None:
         """Return alpha and beta of a song's distribution; none where nothing was said of either."""
         own = self.songs.get(song, SongTaste(song=song))
-        others = [
-            entry
-            for entry in self.songs.values()
-            if artist and entry.artist == artist and entry.song != song
-        ]
-        good, bad = _sums(others)
+        of_artist = self.artists.get(artist, (0.0, 0.0))
+        counted = artist != "" and own.artist == artist
+        good = _HINT * (of_artist[0] - own.good * counted)
+        bad = _HINT * (of_artist[1] - own.bad * counted)
         if own.good + own.bad + good + bad == 0:
             return None
-        expected = (1 + _HINT * good) / (_PRIOR_WORDS + _HINT * (good + bad))
+        expected = (1 + good) / (_PRIOR_WORDS + good + bad)
         return _PRIOR_WORDS * expected + own.good, _PRIOR_WORDS * (1 - expected) + own.bad
 
-    def nudge(self, song: int, artist: str, *, margin: float) -> float:
-        """Return what a song's score gains or loses, at most half of the margin."""
-        found = self.parameters(song, artist)
-        return margin * (found[0] / sum(found) - 0.5) if found else 0.0
+    def nudges(self, others: Mapping[int, str], *, margin: float) -> dict[int, float]:
+        """Return what the scores of songs gain or lose by id, at most half of the margin.
 
-    def nudges(self, *, margin: float) -> dict[int, float]:
-        """Return what the scores of the songs of which something was said gain or lose, by id."""
+        Args:
+            others: songs of the known artists of which nothing was said, with their artists.
+            margin: largest difference of scores that taste makes up for.
+        """
+        artists = {**others, **{song: entry.artist for song, entry in self.songs.items()}}
         return {
-            song: self.nudge(song, entry.artist, margin=margin)
-            for song, entry in self.songs.items()
+            song: margin * (found[0] / sum(found) - 0.5)
+            for song, artist in artists.items()
+            if (found := self.parameters(song, artist)) is not None
         }
 
     def liking(self, song: int, artist: str) -> Liking | None:
@@ -166,7 +177,7 @@ class RoomTaste:
 
     def _artist_entry(self, artist: str) -> TasteEntry:
         songs = [song for song in self.songs.values() if song.artist == artist]
-        good, bad = _sums(songs)
+        good, bad = self.artists[artist]
         return TasteEntry(
             subject=TasteSubject.ARTIST,
             artist=artist,
@@ -176,10 +187,6 @@ class RoomTaste:
             skips=sum(song.skips for song in songs),
             played=sum(song.played for song in songs),
         )
-
-
-def _sums(entries: list[SongTaste]) -> tuple[float, float]:
-    return sum(entry.good for entry in entries), sum(entry.bad for entry in entries)
 
 
 def liking_of(alpha: float, beta: float) -> Liking:

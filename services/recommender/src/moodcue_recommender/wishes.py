@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from moodcue.errors import ProtocolError
 from moodcue.events import EmotionWindow, Feedback, HoldReason, Mode, RecommendationRequest
-from moodcue.moods import place_of_mood, seven_of_mood
-from moodcue.taxonomy import BASIC_7, emotions_at, valence_arousal_of
+from moodcue.moods import point_of_mood, seven_of_mood
+from moodcue.taxonomy import BASIC_7, emotions_at
 from moodcue_recommender.library import Library
 from moodcue_recommender.rooms import (
     Mood,
@@ -59,6 +59,7 @@ class Turn:
         kept: the room that remains.
         taste: of the room.
         count: how many songs are wanted.
+        again: whether it is about the same moment as the answer before.
         told: what is to be kept of the feedback on a song.
         forget: whether all feedback is to be forgotten.
     """
@@ -68,6 +69,7 @@ class Turn:
     kept: Room
     taste: RoomTaste
     count: int
+    again: bool = False
     told: SongTaste | None = None
     forget: bool = False
 
@@ -91,10 +93,11 @@ def _about(
     *,
     taste: RoomTaste,
     count: int,
+    again: bool = False,
     told: SongTaste | None = None,
     forget: bool = False,
 ) -> Turn:
-    return Turn(room.mood or _NOT_YET, room, room, taste, count, told, forget)
+    return Turn(room.mood or _NOT_YET, room, room, taste, count, again, told, forget)
 
 
 def _after(window: EmotionWindow, room: Room, rules: RoomRules) -> Room:
@@ -148,14 +151,14 @@ def _answer_to(
             return _about(after, taste=taste, count=count)
         case ["feedback"] if request.feedback is not None:
             told = _told(request.feedback, request.time, taste=taste, library=library, rules=rules)
-            return _about(room, taste=taste.with_entry(told), count=count, told=told)
+            return _about(room, taste=taste.with_entry(told), count=count, again=True, told=told)
         case ["reset_taste"]:
-            return _about(room, taste=RoomTaste(), count=count, forget=True)
+            return _about(room, taste=RoomTaste(), count=count, again=True, forget=True)
         case ["opt_out"]:
             # The aggregator leaves them out of the next window; what is here goes at once.
             return _about(without_people(room), taste=taste, count=count)
         case ["opt_in"]:
-            return _about(room, taste=taste, count=count)
+            return _about(room, taste=taste, count=count, again=True)
         case given:
             raise ProtocolError(
                 "a request gives exactly one of a mood (a word, a point or probabilities), mode, "
@@ -180,14 +183,13 @@ def _wishes(request: RecommendationRequest) -> list[str]:
 def _mood(request: RecommendationRequest) -> Mood:
     _check_labels(request.labels)
     if request.mood is not None:
-        return by_hand(seven_of_mood(request.mood), place_of_mood(request.mood))
+        return by_hand(seven_of_mood(request.mood), point_of_mood(request.mood))
     if request.point is not None:
         valence, arousal = request.point
         return by_hand(emotions_at(valence=valence, arousal=arousal), request.point)
     probabilities = request.probabilities or ()
     checked_probabilities(probabilities)
-    total = sum(probabilities)
-    return by_hand(probabilities, valence_arousal_of([p / total for p in probabilities]))
+    return by_hand(probabilities)
 
 
 def _told(
