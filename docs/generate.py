@@ -1,7 +1,8 @@
 """Writes what the documents say about types and settings: `python docs/generate.py`.
 
 The tables of events in `protocol.md` and those of settings in the READMEs stand between two marks;
-`--check` fails if they are not what this would write.
+the AsyncAPI and OpenAPI documents are whole files. `--check` fails if any is not what this would
+write.
 """
 
 import argparse
@@ -34,6 +35,8 @@ from moodcue.events import (
     TasteSubject,
     TrackEmotion,
 )
+from moodcue_gateway.asyncapi import asyncapi_text
+from moodcue_gateway.openapi import openapi_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = (Face, TrackEmotion, OptedOut, SongMatch, Liking, Guidance, Feedback, TasteEntry)
@@ -132,17 +135,29 @@ def documents() -> Iterator[tuple[str, str, str]]:
         yield path, "settings", settings_table(kind)
 
 
+def whole_documents() -> Iterator[tuple[str, str]]:
+    """Yield path in the repository and text of every file that is generated as a whole."""
+    yield "docs/asyncapi.json", asyncapi_text()
+    yield "services/gateway/openapi.json", openapi_text()
+
+
+def renewed_documents() -> Iterator[tuple[str, str]]:
+    """Yield path in the repository and text of all documents, as they should be."""
+    for path, subject, table in documents():
+        document = (REPOSITORY / path).read_text(encoding="utf-8")
+        yield path, with_table(document, subject=subject, table=table)
+    yield from whole_documents()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write or check; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     options = parser.parse_args(arguments)
     stale = []
-    for path, subject, table in documents():
+    for path, renewed in renewed_documents():
         file = REPOSITORY / path
-        document = file.read_text(encoding="utf-8")
-        renewed = with_table(document, subject=subject, table=table)
-        if renewed != document:
+        if not file.is_file() or file.read_text(encoding="utf-8") != renewed:
             stale.append(path)
             if not options.check:
                 file.write_text(renewed, encoding="utf-8")

@@ -155,9 +155,10 @@ def test_a_table_that_is_out_of_date_is_named_and_renewed(
     readme.write_text("before <!-- generated: settings --> old <!-- /generated --> after")
     monkeypatch.setattr(generate, "REPOSITORY", tmp_path)
     monkeypatch.setattr(generate, "documents", lambda: [("README.md", "settings", "new")])
+    monkeypatch.setattr(generate, "whole_documents", lambda: [("whole.json", "{}")])
 
     assert generate.main(["--check"]) == 1
-    assert "README.md; run: make docs" in capsys.readouterr().err
+    assert "README.md, whole.json; run: make docs" in capsys.readouterr().err
     assert generate.main([]) == generate.main(["--check"]) == 0
     assert readme.read_text().split() == (
         [

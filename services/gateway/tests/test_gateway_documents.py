@@ -1,11 +1,20 @@
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from gateway_harness import System
+from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
+from jsonschema import Draft202012Validator, ValidationError
 from pydantic import BaseModel
+from samples import SAMPLES
 
 from moodcue.events import (
+    EVENT_TYPES,
     EmotionWindow,
+    Event,
     Guidance,
     Liking,
     OptedOut,
@@ -14,6 +23,8 @@ from moodcue.events import (
     TasteEntry,
     TrackEmotion,
 )
+from moodcue.topics import Family
+from moodcue_gateway.asyncapi import FAMILY_EVENTS, asyncapi_document
 from moodcue_gateway.cli import main
 from moodcue_gateway.schemas import (
     GuidanceModel,
@@ -28,10 +39,67 @@ from moodcue_gateway.schemas import (
 
 SERVICE = Path(__file__).resolve().parents[1]
 SNAPSHOT = SERVICE / "openapi.json"
+ASYNCAPI = SERVICE.parents[1] / "docs" / "asyncapi.json"
 
 
 def test_the_openapi_document_in_the_tree_is_up_to_date() -> None:
     assert main(["openapi", "--check", str(SNAPSHOT)]) == 0
+
+
+def test_the_asyncapi_document_in_the_tree_is_up_to_date() -> None:
+    assert main(["asyncapi", "--check", str(ASYNCAPI)]) == 0
+
+
+def references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = asyncapi_document()
+    found = set(references(document))
+
+    assert len(found) > 50
+    for reference in found:
+        node: Any = document
+        for name in reference.removeprefix("#/").split("/"):
+            node = node[name]
+
+
+def test_the_asyncapi_document_has_every_event_and_every_family_of_topics() -> None:
+    document = asyncapi_document()
+    tags = {str(kind.__struct_config__.tag) for kind in EVENT_TYPES}
+
+    assert tags <= set(document["components"]["messages"])
+    assert set(FAMILY_EVENTS) == set(Family)
+    assert {kind for kind, _ in FAMILY_EVENTS.values()} == set(EVENT_TYPES)
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if isinstance(one, Event)])
+def test_a_golden_event_follows_its_schema_in_the_asyncapi_document(sample: Event) -> None:
+    schemas = asyncapi_document()["components"]["schemas"]
+    root = {
+        "$ref": f"#/components/schemas/{type(sample).__name__}",
+        "components": {"schemas": schemas},
+    }
+    plain = json.loads(msgspec.json.encode(sample))
+
+    Draft202012Validator(root).validate(plain)
+    with pytest.raises(ValidationError):
+        Draft202012Validator(root).validate({**plain, "seq": "one"})
+
+
+def test_the_documents_are_served(system: System) -> None:
+    client = system.start_gateway().client
+
+    assert client.get("/asyncapi.json").json() == json.loads(ASYNCAPI.read_text())
+    assert client.get("/openapi.json").json() == json.loads(SNAPSHOT.read_text())
 
 
 def test_the_openapi_document_does_not_depend_on_the_environment(

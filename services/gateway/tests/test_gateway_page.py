@@ -172,5 +172,8 @@ def test_the_interface_is_described_without_help_from_elsewhere(
     system.eventually(
         lambda: "POST /v1/recommend" in texts(browser, ".docs h3"), "the operations are listed"
     )
+    system.eventually(
+        lambda: "recommendation/{camera}/" in texts(browser, ".docs h3"), "so are the channels"
+    )
     take_pictures(browser, "docs")
     assert complaints(browser) == []

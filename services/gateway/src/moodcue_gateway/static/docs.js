@@ -1,4 +1,4 @@
-// The OpenAPI document for people: operations, their parameters, bodies and answers.
+// The OpenAPI and AsyncAPI documents for people: operations and channels, with what they carry.
 
 import { byId, element } from "./dom.js";
 
@@ -26,10 +26,12 @@ const schemasOf = (operation) => {
 const answersOf = (operation) => Object.entries(operation.responses).flatMap(([status, answer]) =>
   definition(status, answer.description ?? ""));
 
+const shape = (document, name) => element("details", {},
+  element("summary", {}, name),
+  element("pre", {}, JSON.stringify(document.components.schemas[name], null, 2)));
+
 const article = (document, path, method, operation) => {
-  const shapes = schemasOf(operation).map((name) => element("details", {},
-    element("summary", {}, name),
-    element("pre", {}, JSON.stringify(document.components.schemas[name], null, 2))));
+  const shapes = schemasOf(operation).map((name) => shape(document, name));
   return element("article", {},
     element("h3", {}, `${method.toUpperCase()} ${path}`),
     element("p", {}, operation.description ?? operation.summary ?? ""),
@@ -37,15 +39,40 @@ const article = (document, path, method, operation) => {
     ...shapes);
 };
 
-const load = async () => {
-  const document = await (await fetch("/openapi.json")).json();
-  const articles = Object.entries(document.paths).flatMap(([path, operations]) =>
-    Object.entries(operations).map(([method, operation]) =>
-      article(document, path, method, operation)));
-  byId("operations").replaceChildren(...articles);
+const messageOf = (document, name) => {
+  const { summary, payload } = document.components.messages[name];
+  const schema = nameOf(payload);
+  return [...definition(name, summary),
+    ...(schema ? [element("dd", {}, shape(document, schema))] : [])];
 };
 
-load().catch(() => {
-  byId("operations").replaceChildren(
-    element("p", { class: "notice" }, "The interface's description cannot be loaded."));
-});
+const channelArticle = (document, name, channel) => {
+  const server = nameOf(channel.servers?.[0]);
+  const { host, protocol } = document.servers[server] ?? {};
+  const { action } = document.operations[name];
+  return element("article", {},
+    element("h3", {}, channel.address ?? name),
+    element("p", {}, [server ? `${protocol}, ${host}` : "",
+      action === "send" ? "Moodcue sends" : "Moodcue listens",
+      channel.description].filter(Boolean).join("; ")),
+    element("dl", {}, ...Object.keys(channel.messages)
+      .flatMap((message) => messageOf(document, message))));
+};
+
+const show = async (path, place, articles) => {
+  try {
+    const document = await (await fetch(path)).json();
+    byId(place).replaceChildren(...articles(document));
+  } catch {
+    byId(place).replaceChildren(
+      element("p", { class: "notice" }, "This description cannot be loaded."));
+  }
+};
+
+show("/openapi.json", "operations", (document) =>
+  Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) =>
+      article(document, path, method, operation))));
+show("/asyncapi.json", "channels", (document) =>
+  Object.entries(document.channels).map(([name, channel]) =>
+    channelArticle(document, name, channel)));
