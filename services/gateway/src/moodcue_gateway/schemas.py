@@ -107,6 +107,7 @@ class RecommendationModel(EventModel):
     people: int = Field(0, description="how many counted")
     disagreement: Probability = Field(0, description="how far the people differ")
     leader: int = Field(0, description="track that the songs are for; 0: all")
+    would_change: str = Field("", description="in a sentence, what would change the answer")
 
 
 class TrackModel(BaseModel):
