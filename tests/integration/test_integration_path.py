@@ -64,16 +64,19 @@ class System:
         process.send_signal(number)
         return process.wait(10)
 
-    def get(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+    def get(
+        self, path: str, body: dict[str, Any] | None = None, *, method: str | None = None
+    ) -> tuple[int, Any]:
         """Ask the gateway; returns the status and the JSON."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.page}{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
+            method=method,
         )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own page
-                return answer.status, json.load(answer)
+                return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
@@ -193,6 +196,41 @@ def test_a_mood_that_nobody_knows_is_refused_with_the_known_ones(system: System)
     assert status == 422
     assert "groovy" in problem["detail"]
     assert "calm" in problem["detail"]
+
+
+def test_a_song_that_is_liked_over_http_rises_until_its_room_forgets(system: System) -> None:
+    _, before = system.get("/v1/recommend", {"mood": "calm"})
+    song = before["songs"][-1]["song"]
+    like = {"feedback": {"song": song, "kind": "like"}}
+    for _ in range(8):
+        status, after = system.get("/v1/recommend", like)
+        assert status == 200, after
+
+    places = [[each["song"] for each in answer["songs"]].index(song) for answer in (before, after)]
+    assert places[1] < places[0]
+    _, taste = system.get("/v1/taste?camera=manual")
+    assert (taste["entries"][0]["song"], taste["entries"][0]["likes"]) == (song, 8)
+    assert system.get("/v1/taste?camera=manual", method="DELETE")[0] == 204
+    assert system.get("/v1/taste?camera=manual")[1]["entries"] == []
+
+
+def test_a_mode_set_over_http_leads_the_songs_of_a_camera_and_counts(
+    system: System, context: Context, address: BusAddress
+) -> None:
+    with moodcue.subscribe("recommendation/kitchen/", port=address.port) as subscription:
+        recorded = Recorded(context, address)
+        recorded.play(SAD, windows=2)
+        take(subscription, 1)
+        status, answer = system.get("/v1/recommend", {"mode": "lift", "camera": "kitchen"})
+        assert (status, answer["mode"], len(answer["songs"])) == (200, "lift", 5), answer
+        recorded.play(SAD, windows=3)
+        answers = [each for each in take(subscription, 4) if not each.request]
+
+    targets = [each.target for each in answers if each.target is not None]
+    assert [each.mode for each in answers] == ["lift"] * 3
+    assert answers[-1].guidance is not None
+    assert answers[-1].guidance.steps == 3
+    assert [valence for valence, _ in targets] == sorted(valence for valence, _ in targets)
 
 
 def wait_for_the_whole_path(context: Context, address: BusAddress) -> None:

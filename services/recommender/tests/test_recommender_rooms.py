@@ -1,3 +1,4 @@
+import random
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from msgspec.structs import replace
 from recommender_harness import HAPPY, RULES, SAD, window
 
 from moodcue.events import EmotionWindow, Guidance, HoldReason, Mode
-from moodcue.taxonomy import dominant_emotion, vector_from_mapping
+from moodcue.taxonomy import EMOTIONS, dominant_emotion, vector_from_mapping
 from moodcue_recommender.modes import GOALS, Point, came_nearer, next_target
 from moodcue_recommender.rooms import Room, after_window, holds_on, wanted, with_mode
 
@@ -118,6 +119,17 @@ def test_whether_a_face_followed_is_counted_also_when_it_did_not() -> None:
     room = after(room, window(probabilities=CALMER))
     room = after(room, window(probabilities=SAD))
     assert room.guidance == Guidance(steps=3, followed=1, not_followed=2)
+
+
+def test_a_face_that_wanders_without_a_direction_follows_half_of_the_time() -> None:
+    chance = random.Random(1)
+    room = with_mode(Room(), Mode.CALM, ROOM)
+    for _ in range(2001):
+        wandering = vector_from_mapping({name: chance.random() for name in EMOTIONS})
+        room = after(room, window(probabilities=wandering))
+
+    assert room.guidance.steps == 2000
+    assert room.guidance.followed == pytest.approx(1000, abs=70)
 
 
 def test_a_window_without_anybody_says_nothing_of_who_follows() -> None:
