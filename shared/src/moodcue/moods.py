@@ -47,6 +47,17 @@ POINT_WORDS: Mapping[str, tuple[float, float]] = MappingProxyType(
 """Words that mean a point: valence and arousal, each -1 to 1."""
 
 
+QUADRANT_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "Q1": ("happy", "energetic"),
+        "Q2": ("tense", "angry"),
+        "Q3": ("sad", "melancholic"),
+        "Q4": ("calm", "content"),
+    }
+)
+"""What a quadrant is called: the first word alone, or both."""
+
+
 def seven_of_mood(word: str) -> tuple[float, ...]:
     """Return the seven probabilities, in the order of `EMOTIONS`, that a mood word asks for.
 

@@ -119,6 +119,23 @@ class Catalog:
                 (file.relative, file.size, file.mtime_ns, self._model, usable, packed),
             )
 
+    def knows(self, file: LibraryFile) -> bool:
+        """Return whether something is known about a file as it is now."""
+        row = self._database.execute(
+            "SELECT 1 FROM files WHERE path = ? AND size = ? AND mtime_ns = ? AND model_sha256 = ?",
+            (file.relative, file.size, file.mtime_ns, self._model),
+        ).fetchone()
+        return row is not None
+
+    def follow(self, before: LibraryFile, after: LibraryFile) -> None:
+        """Take a file whose sound is the same for the one that it was before."""
+        with self._database:
+            self._database.execute(
+                "UPDATE files SET size = ?, mtime_ns = ?"
+                " WHERE path = ? AND size = ? AND mtime_ns = ?",
+                (after.size, after.mtime_ns, before.relative, before.size, before.mtime_ns),
+            )
+
     def analysed(self) -> Iterator[tuple[str, Analysed]]:
         """Yield the usable files and what they hold, in the order of their paths."""
         for path, packed in self._answers(usable=True):

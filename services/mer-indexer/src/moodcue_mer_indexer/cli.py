@@ -36,6 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_build(commands)
     _add_watch(commands)
+    _add_show(commands)
+    _add_table(commands)
+    _add_playlists(commands)
+    _add_write_tags(commands)
     _add_compose(commands)
     _add_train(commands)
     _add_compare(commands)
@@ -98,13 +102,75 @@ def _add_watch(commands: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = _number(text)
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
+
+
+def _number(text: str) -> float:
+    """Return a number, or one that is in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _add_show(commands: Any) -> None:
+    show = commands.add_parser("show", help="print the balance of a library, and draw it")
+    show.add_argument("index", type=Path, metavar="INDEX")
+    show.add_argument("--out", type=Path, metavar="SVG", help="file for the picture")
+    show.set_defaults(command="show")
+
+
+def _add_table(commands: Any) -> None:
+    table = commands.add_parser("table", help="write all songs of an index as CSV")
+    table.add_argument("index", type=Path, metavar="INDEX")
+    table.add_argument("--out", type=Path, required=True, metavar="CSV")
+    table.set_defaults(command="table")
+
+
+def _add_playlists(commands: Any) -> None:
+    playlists = commands.add_parser("playlists", help="write a playlist for each mood")
+    playlists.add_argument("index", type=Path, metavar="INDEX")
+    playlists.add_argument("--out", type=Path, required=True, metavar="DIR")
+    playlists.add_argument(
+        "--absolute", action="store_true", help="name songs by absolute paths, not from DIR"
+    )
+    _add_sure(playlists)
+    playlists.set_defaults(command="playlists")
+
+
+def _add_write_tags(commands: Any) -> None:
+    tags = commands.add_parser(
+        "write-tags",
+        help="write moods into the tags of the music files",
+        description="Writes MOOD, MOODCUE_VALENCE and MOODCUE_AROUSAL into the tags of every "
+        "indexed file of MUSIC, and touches nothing else in it. The mood of somebody else stays.",
+    )
+    tags.add_argument("music", type=Path, metavar="MUSIC")
+    tags.add_argument("--index", type=Path, required=True, help="folder of the index of MUSIC")
+    tags.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    tags.add_argument("--remove", action="store_true", help="take out what was written")
+    _add_sure(tags)
+    tags.set_defaults(command="write-tags")
+
+
+def _add_sure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sure",
+        type=_share,
+        default=0.5,
+        metavar="SHARE",
+        help="least probability of a song's quadrant for it to have a mood (default: 0.5)",
+    )
+
+
+def _share(text: str) -> float:
+    share = _number(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return share
 
 
 def _add_compose(commands: Any) -> None:

@@ -8,19 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from moodcue.errors import MoodcueError
+from moodcue.library_index import read_manifest
 from moodcue.model_folder import load_manifest
 from moodcue.settings import load_settings
+from moodcue.songs import open_songs
 from moodcue.taxonomy import EMOTIONS, QUADRANTS
 from moodcue_mer_indexer import app
 from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_file, analyse_files
+from moodcue_mer_indexer.balance import balance_of
 from moodcue_mer_indexer.composer.check import check_library
 from moodcue_mer_indexer.composer.library import compose_library
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
 from moodcue_mer_indexer.library import LibraryError
 from moodcue_mer_indexer.model import shipped_model_folder
+from moodcue_mer_indexer.picture import draw_library, write_picture
+from moodcue_mer_indexer.playlists import write_playlists
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.settings import IndexerSettings
+from moodcue_mer_indexer.song_csv import write_csv
 from moodcue_mer_indexer.training.package import export_run
+from moodcue_mer_indexer.write_tags import write_tags
 
 __all__ = ["COMMANDS"]
 
@@ -101,6 +108,44 @@ def _watch(options: argparse.Namespace) -> int:
     )
     app.watch(settings, report=_print)
     return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    songs = open_songs(options.index, read_manifest(options.index))
+    balance = balance_of(songs)
+    result = balance.as_json()
+    if options.out is not None:
+        write_picture(options.out, draw_library(songs, balance))
+        result["picture"] = str(options.out)
+    _print(result)
+    return 0
+
+
+def _table(options: argparse.Namespace) -> int:
+    _print({"table": str(options.out), "songs": write_csv(options.index, options.out)})
+    return 0
+
+
+def _playlists(options: argparse.Namespace) -> int:
+    written = write_playlists(
+        options.index, options.out, sure=options.sure, absolute=options.absolute
+    )
+    _print({"folder": str(options.out), "playlists": written})
+    return 0
+
+
+def _write_tags(options: argparse.Namespace) -> int:
+    failed = False
+    for result in write_tags(
+        options.music,
+        index=options.index,
+        sure=options.sure,
+        remove=options.remove,
+        dry_run=options.dry_run,
+    ):
+        _print(result)
+        failed = failed or "error" in result
+    return int(failed)
 
 
 def _compose(options: argparse.Namespace) -> int:
@@ -194,6 +239,10 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": _evaluate,
     "build": _build,
     "watch": _watch,
+    "show": _show,
+    "table": _table,
+    "playlists": _playlists,
+    "write-tags": _write_tags,
     "compose": _compose,
     "train": _train,
     "compare": _compare,

@@ -8,7 +8,7 @@ from pathlib import Path
 from moodcue.errors import MoodcueError
 from moodcue_mer_indexer.audio import AUDIO_SUFFIXES
 
-__all__ = ["LibraryError", "LibraryFile", "scan_library"]
+__all__ = ["LibraryError", "LibraryFile", "library_file", "scan_library"]
 
 
 class LibraryError(MoodcueError):
@@ -55,16 +55,18 @@ def scan_library(root: Path) -> Iterator[LibraryFile]:
         for name in sorted(names):
             path = Path(folder, name)
             if not name.startswith(".") and path.suffix.lower() in AUDIO_SUFFIXES:
-                yield from _file(path, root=root)
+                file = library_file(path, root=root)
+                if file is not None:
+                    yield file
 
 
-def _file(path: Path, *, root: Path) -> Iterator[LibraryFile]:
+def library_file(path: Path, *, root: Path) -> LibraryFile | None:
+    """Return a file below the root as it is now; None for a dangling link or one that is gone."""
     try:
         status = path.stat()
     except OSError:
-        # A dangling link, or removed since the folder was listed.
-        return
-    yield LibraryFile(
+        return None
+    return LibraryFile(
         relative=path.relative_to(root).as_posix(),
         path=path,
         size=status.st_size,

@@ -153,7 +153,7 @@ def _write(piece: Piece, *, folder: Path) -> bool:
 
 
 def _tag(path: Path, *, credit: Credit, number: int) -> None:
-    tags = EasyID3()  # type: ignore[no-untyped-call]  # mutagen ships no types
+    tags = EasyID3()
     tags["title"] = credit.title
     tags["artist"] = credit.artist
     tags["album"] = ALBUM
