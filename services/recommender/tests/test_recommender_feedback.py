@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from recommender_harness import opened_answerer, request, window
 
-from moodcue.events import Feedback, FeedbackKind, Recommendation
+from moodcue.events import Feedback, FeedbackKind, Mode, Recommendation
 from moodcue_recommender.answerer import Answerer
 from moodcue_recommender.sample_library import random_songs, write_library
 from moodcue_recommender.wishes import Question
@@ -147,3 +147,27 @@ def test_without_a_camera_feedback_reorders_what_was_asked_for_by_hand(
 
     assert set(keys(after)) == set(keys(before))
     assert after.target == before.target
+
+
+def test_feedback_after_a_mood_by_hand_is_about_the_songs_of_that_mood(
+    answerer: Answerer,
+) -> None:
+    seen = ask(answerer, window())
+    by_hand = ask(answerer, request(point=(-0.7, -0.7), mode=Mode.LIFT))
+    after = tell(answerer, by_hand.songs[1].song, FeedbackKind.LIKE)
+
+    assert set(keys(after)) == set(keys(by_hand))
+    assert (after.mode, after.place, after.target) == (
+        by_hand.mode,
+        by_hand.place,
+        by_hand.target,
+    )
+    assert ask(answerer, window()).place == seen.place
+
+
+def test_feedback_asks_for_as_many_songs_as_it_says(answerer: Answerer) -> None:
+    before = ask(answerer, request(mood="calm", count=3))
+    after = tell(answerer, before.songs[0].song, FeedbackKind.LIKE, count=8)
+
+    assert len(after.songs) == 8
+    assert set(keys(before)) < set(keys(after))

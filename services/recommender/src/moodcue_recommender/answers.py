@@ -83,13 +83,12 @@ def answer(
     seven = wanted(meant.shown)
     ranking = Ranking()
     if library is not None and seven is not None:
-        again = meant.again and meant.count == len(memory.room.songs)
         ranking = _ranked(
             library,
             seven,
             meant,
             # What is said of songs reorders them; it does not ask for others.
-            history=memory.history.before(memory.room.songs) if again else memory.history,
+            history=memory.history.before(memory.room.songs) if meant.again else memory.history,
             time=question.time,
             rules=rules,
         )

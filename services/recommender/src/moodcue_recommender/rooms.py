@@ -95,6 +95,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         guidance: whether the faces followed since the mode was set.
         answered: the seven probabilities that the last songs were chosen for.
         songs: ids of these.
+        asked: the mood set by hand that they were chosen for; none if it was the room's own.
+        asked_mode: in which mode.
     """
 
     mode: Mode = Mode.MATCH
@@ -103,6 +105,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     guidance: Guidance = Guidance()
     answered: Seven | None = None
     songs: tuple[int, ...] = ()
+    asked: Mood | None = None
+    asked_mode: Mode = Mode.MATCH
 
 
 def by_hand(probabilities: Seven, point: Point | None = None) -> Mood:
@@ -119,6 +123,7 @@ def by_hand(probabilities: Seven, point: Point | None = None) -> Mood:
 
 def after_window(room: Room, window: EmotionWindow, rules: RoomRules) -> Room:
     """Return a room after one more window."""
+    room = replace(room, asked=None)
     before = room.mood or Mood()
     next_turn = before.led >= rules.turn_windows
     group = gather(window, rules.group, leader=before.leader, next_turn=next_turn)
@@ -176,18 +181,29 @@ def with_mode(room: Room, mode: Mode, rules: RoomRules) -> Room:
     mood = room.mood
     if mood is not None:
         mood = replace(mood, probabilities=mood.seen, turning="", lasted=0)
-    before = replace(room, mode=mode, mood=mood, target=None, guidance=Guidance())
+    before = replace(room, mode=mode, mood=mood, target=None, guidance=Guidance(), asked=None)
     return _aimed(before, rules)
 
 
-def asked_for(mood: Mood, mode: Mode, rules: RoomRules) -> Room:
-    """Return a room that is there for one answer: to a mood set by hand, in a mode."""
-    return _aimed(Room(mode=mode, mood=mood), rules)
+def with_asked(room: Room, mood: Mood, mode: Mode) -> Room:
+    """Return a room in which somebody has set a mood by hand, for one answer.
+
+    In a room that no camera sees, such moods are all there is, so a later mode begins at it.
+    """
+    seen = room.mood is not None and room.mood.window
+    return replace(room, mood=room.mood if seen else mood, asked=mood, asked_mode=mode)
+
+
+def answered_for(room: Room, rules: RoomRules) -> Room:
+    """Return the room that the last songs were for: as it is, or with the mood set by hand."""
+    if room.asked is None:
+        return room
+    return _aimed(Room(mode=room.asked_mode, mood=room.asked), rules)
 
 
 def without_people(room: Room) -> Room:
     """Return a room in which nothing is left of those who were seen there, but for its counts."""
-    return replace(room, mood=None, target=None)
+    return replace(room, mood=None, target=None, asked=None)
 
 
 def _aimed(room: Room, rules: RoomRules) -> Room:

@@ -18,15 +18,11 @@ from moodcue.events import (
     RecommendationRequest,
     ServiceState,
     Status,
-    Taste,
 )
 from moodcue.health import Problem
 from moodcue.identity import (
     NS_PER_SECOND,
     Clock,
-    new_id,
-    new_source,
-    new_trace,
     system_clock,
 )
 from moodcue.lifecycle import Heartbeat, Running
@@ -39,7 +35,7 @@ from moodcue_recommender.answers import Answer
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.log import RecommendationLog
 from moodcue_recommender.metrics import RecommenderMetrics
-from moodcue_recommender.taste import RoomTaste
+from moodcue_recommender.taste_sender import TasteSender
 from moodcue_recommender.wishes import Question
 
 _BROKER = "broker"
@@ -93,7 +89,7 @@ class RecommenderService:
         self._link: Link | None = None
         self._windows = SequenceTracker()
         self._totals: Counter[str] = Counter()
-        self._tastes = _TasteSender(parts.publisher, parts.clock)
+        self._tastes = TasteSender(parts.publisher, parts.clock)
         for camera, last in parts.log.last_numbers().items():
             parts.publisher.restore_seq(topic_of(camera), last)
 
@@ -284,29 +280,6 @@ class RecommenderService:
     def problem(self) -> Problem:
         """What is wrong, if anything."""
         return self._parts.index.problem or self._parts.answerer.log_problem
-
-
-class _TasteSender:
-    """Publishes what rooms have taught, under a source name that is new at each start."""
-
-    def __init__(self, publisher: Publisher, clock: Clock) -> None:
-        self._publisher = publisher
-        self._clock = clock
-        self._source = new_source(*publisher.source.split("/", 1))
-        self._numbers: Counter[str] = Counter()
-
-    def send(self, camera: str, taste: RoomTaste) -> None:
-        self._numbers[camera] += 1
-        event = Taste(
-            id=new_id(),
-            source=self._source,
-            seq=self._numbers[camera],
-            time=self._clock(),
-            trace=new_trace(),
-            camera=camera,
-            entries=taste.entries(),
-        )
-        self._publisher.send(topic(Family.TASTE, camera), event)
 
 
 def _wait(running: Running, ready: Callable[[float], bool]) -> None:

@@ -14,8 +14,9 @@ from moodcue_recommender.rooms import (
     Room,
     RoomRules,
     after_window,
-    asked_for,
+    answered_for,
     by_hand,
+    with_asked,
     with_mode,
     without_people,
 )
@@ -54,7 +55,6 @@ class Turn:
     """What a question means.
 
     Attributes:
-        mood: what the answer is about.
         shown: the room that the songs are for.
         kept: the room that remains.
         taste: of the room.
@@ -64,7 +64,6 @@ class Turn:
         forget: whether all feedback is to be forgotten.
     """
 
-    mood: Mood
     shown: Room
     kept: Room
     taste: RoomTaste
@@ -73,6 +72,11 @@ class Turn:
     told: SongTaste | None = None
     forget: bool = False
 
+    @property
+    def mood(self) -> Mood:
+        """What the answer is about."""
+        return self.shown.mood or _NOT_YET
+
 
 def turn(
     question: Question, *, room: Room, taste: RoomTaste, library: Library | None, rules: Rules
@@ -80,24 +84,12 @@ def turn(
     """Say what a question means in a room; what cannot be understood is a hold that says why."""
     if isinstance(question, EmotionWindow):
         after = _after(question, room, rules.room)
-        return _about(after, taste=taste, count=rules.songs)
+        return Turn(after, after, taste, rules.songs)
     try:
         return _answer_to(question, room=room, taste=taste, library=library, rules=rules)
     except ProtocolError as error:
         mood = Mood(hold=HoldReason.NOT_UNDERSTOOD, detail=str(error))
-        return Turn(mood, replace(room, mood=mood), room, taste, question.count)
-
-
-def _about(
-    room: Room,
-    *,
-    taste: RoomTaste,
-    count: int,
-    again: bool = False,
-    told: SongTaste | None = None,
-    forget: bool = False,
-) -> Turn:
-    return Turn(room.mood or _NOT_YET, room, room, taste, count, again, told, forget)
+        return Turn(replace(room, mood=mood), room, taste, question.count)
 
 
 def _after(window: EmotionWindow, room: Room, rules: RoomRules) -> Room:
@@ -112,7 +104,7 @@ def _after(window: EmotionWindow, room: Room, rules: RoomRules) -> Room:
             hold=HoldReason.NOT_UNDERSTOOD,
             detail=str(error),
         )
-        return replace(room, mood=mood, target=None)
+        return replace(room, mood=mood, target=None, asked=None)
     return after_window(room, window, rules)
 
 
@@ -139,26 +131,25 @@ def _answer_to(
     rules: Rules,
 ) -> Turn:
     count = request.count
+    before = answered_for(room, rules.room)
     match _wishes(request):
         case ["mood"]:
-            mood = _mood(request)
-            shown = asked_for(mood, request.mode or Mode.MATCH, rules.room)
-            # In a room that no camera sees, moods set by hand are all there is.
-            seen = room.mood is not None and room.mood.window
-            return Turn(mood, shown, room if seen else replace(room, mood=mood), taste, count)
+            after = with_asked(room, _mood(request), request.mode or Mode.MATCH)
+            return Turn(answered_for(after, rules.room), after, taste, count)
         case ["mode"]:
             after = with_mode(room, request.mode or Mode.MATCH, rules.room)
-            return _about(after, taste=taste, count=count)
+            return Turn(after, after, taste, count)
         case ["feedback"] if request.feedback is not None:
             told = _told(request.feedback, request.time, taste=taste, library=library, rules=rules)
-            return _about(room, taste=taste.with_entry(told), count=count, again=True, told=told)
+            return Turn(before, room, taste.with_entry(told), count, again=True, told=told)
         case ["reset_taste"]:
-            return _about(room, taste=RoomTaste(), count=count, again=True, forget=True)
+            return Turn(before, room, RoomTaste(), count, again=True, forget=True)
         case ["opt_out"]:
             # The aggregator leaves them out of the next window; what is here goes at once.
-            return _about(without_people(room), taste=taste, count=count)
+            after = without_people(room)
+            return Turn(after, after, taste, count)
         case ["opt_in"]:
-            return _about(room, taste=taste, count=count, again=True)
+            return Turn(before, room, taste, count, again=True)
         case given:
             raise ProtocolError(
                 "a request gives exactly one of a mood (a word, a point or probabilities), mode, "
