@@ -217,7 +217,13 @@ def test_people_read_the_emotion_and_the_songs() -> None:
 
 
 def test_people_read_why_there_are_no_songs() -> None:
-    assert "kitchen: no songs, too dark" in as_text(recommendation(hold="too_dark"))
+    held = recommendation(hold="too_dark", detail="switch on a lamp")
+    assert "kitchen: no songs, too dark: switch on a lamp" in as_text(held)
+
+
+def test_people_read_the_mode_that_leads() -> None:
+    event = recommendation(emotion="sadness", confidence=0.7, mode="calm")
+    assert "kitchen: sadness, confidence 70%, calm" in as_text(event)
 
 
 def test_people_read_why_a_window_holds() -> None:

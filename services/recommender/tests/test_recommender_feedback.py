@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from recommender_harness import opened_answerer, request, window
 
 from moodcue.events import Feedback, FeedbackKind, Mode, Recommendation
@@ -171,3 +172,22 @@ def test_feedback_asks_for_as_many_songs_as_it_says(answerer: Answerer) -> None:
 
     assert len(after.songs) == 8
     assert set(keys(before)) < set(keys(after))
+
+
+def test_a_word_on_a_song_is_a_hint_to_its_artists_others_but_nobody_is_no_artist(
+    tmp_path: Path,
+) -> None:
+    songs = [
+        replace(song, artist="Band" if place % 2 else "Unknown artist")
+        for place, song in enumerate(random_songs(60))
+    ]
+    write_library(tmp_path / "index", songs, generation="first")
+    with opened_answerer(tmp_path) as answerer:
+        for song in ask(answerer, window()).songs:
+            tell(answerer, song.song, FeedbackKind.LIKE)
+        later = ask(answerer, window()).songs
+
+    known = {song.artist: song.liking for song in later}
+    assert known["Unknown artist"] is None
+    assert known["Band"] is not None
+    assert 0.5 < known["Band"].mean < 2 / 3

@@ -196,6 +196,8 @@ def _recommendation_text(event: Recommendation) -> str:
         said = f": {event.detail}" if event.detail else ""
         return f"{event.camera}: no songs, {event.hold.replace('_', ' ')}{said}"
     lines = [f"{event.camera}: {event.emotion}, confidence {event.confidence:.0%}"]
+    if event.mode is not Mode.MATCH:
+        lines[0] += f", {event.mode}"
     if event.probabilities is not None:
         ranked = sorted(zip(event.probabilities, EMOTIONS, strict=True), reverse=True)
         lines[0] += "  (" + ", ".join(f"{name} {p:.0%}" for p, name in ranked[:3]) + ")"

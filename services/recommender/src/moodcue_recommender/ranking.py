@@ -30,7 +30,8 @@ NEAREST = 1000
 _NOTICED = 0.25
 """How much nearer on the plane a song must begin to be put first."""
 
-_UNKNOWN_ARTIST = "unknown artist"
+UNKNOWN_ARTIST = "unknown artist"
+"""What the indexer writes, in any case, where a file names none: no artist at all."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _following(
 
 def _artist(song: Song) -> str:
     artist = song.artist.strip().casefold()
-    return "" if artist == _UNKNOWN_ARTIST else artist
+    return "" if artist == UNKNOWN_ARTIST else artist
 
 
 def _recording(song: Song) -> str:

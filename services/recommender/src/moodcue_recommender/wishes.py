@@ -9,6 +9,7 @@ from moodcue.events import EmotionWindow, Feedback, HoldReason, Mode, Recommenda
 from moodcue.moods import point_of_mood, seven_of_mood
 from moodcue.taxonomy import BASIC_7, emotions_at
 from moodcue_recommender.library import Library
+from moodcue_recommender.ranking import UNKNOWN_ARTIST
 from moodcue_recommender.rooms import (
     Mood,
     Room,
@@ -195,4 +196,5 @@ def _told(
     if library is None or number not in library.songs:
         raise ProtocolError(f"there is no song {feedback.song} in the library")
     song = library.songs.song(number)
-    return taste.after(feedback, title=song.title, artist=song.artist, time=time, rules=rules.taste)
+    artist = "" if song.artist.casefold() == UNKNOWN_ARTIST else song.artist
+    return taste.after(feedback, title=song.title, artist=artist, time=time, rules=rules.taste)
