@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 import uvicorn
@@ -23,6 +23,7 @@ from moodcue_gateway.routes import (
     events,
     health,
     page,
+    playlists,
     recommendations,
     songs,
     taste,
@@ -50,7 +51,7 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
                 impaired=parts.impaired,
                 on_tick=parts.tick,
             ),
-            _mqtt(parts),
+            _outlets(parts),
         ):
             try:
                 yield
@@ -73,6 +74,7 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
     problems.install(app)
     for module in (
         recommendations,
+        playlists,
         taste,
         events,
         websocket,
@@ -87,11 +89,15 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
 
 
 @asynccontextmanager
-async def _mqtt(parts: Parts) -> AsyncIterator[None]:
-    if parts.mqtt is None:
-        yield
-        return
-    async with parts.mqtt.opened(lambda camera, wish: ask(parts, camera, **wish)):
+async def _outlets(parts: Parts) -> AsyncIterator[None]:
+    """Open what takes events elsewhere, as far as it is wanted."""
+    async with AsyncExitStack() as stack:
+        if parts.mqtt is not None:
+            await stack.enter_async_context(
+                parts.mqtt.opened(lambda camera, wish: ask(parts, camera, **wish))
+            )
+        if parts.subsonic is not None:
+            await stack.enter_async_context(parts.subsonic.opened())
         yield
 
 

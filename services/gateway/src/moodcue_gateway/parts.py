@@ -16,6 +16,7 @@ from moodcue_gateway.mqtt.bridge import MqttBridge
 from moodcue_gateway.schemas import ServiceModel
 from moodcue_gateway.service import Bus
 from moodcue_gateway.settings import GatewaySettings
+from moodcue_gateway.subsonic.target import SubsonicTarget
 from moodcue_gateway.system import not_ready, services_from
 from moodcue_gateway.webhooks.service import Webhooks
 
@@ -35,6 +36,7 @@ class Parts:
         cameras: browsers that are cameras.
         webhooks: servers that events are sent to.
         mqtt: bridge to an MQTT broker, if there is one.
+        subsonic: writer of playlists to a music server, if there is one.
         metrics: of the gateway.
         clock: wall clock.
         on_alive: called a few times a second while the event loop works.
@@ -49,6 +51,7 @@ class Parts:
     cameras: BrowserCameras
     webhooks: Webhooks
     mqtt: MqttBridge | None
+    subsonic: SubsonicTarget | None
     metrics: GatewayMetrics
     clock: Clock = system_clock
     on_alive: Callable[[], None] = lambda: None
@@ -68,7 +71,8 @@ class Parts:
 
     def impaired(self) -> Problem:
         """Say what does not work though the gateway does its work."""
-        return self.mqtt.problem() if self.mqtt else None
+        outlets = [outlet for outlet in (self.mqtt, self.subsonic) if outlet is not None]
+        return "; ".join(filter(None, (outlet.problem() for outlet in outlets))) or None
 
     def tick(self) -> None:
         """Give a sign of life and look around; called a few times a second."""
@@ -90,6 +94,7 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
         SettingsError: if the keys of the bus cannot be read.
     """
     metrics = GatewayMetrics(registry)
+    account = settings.subsonic_account()
     live = Live(
         history_events=settings.history_events,
         max_topics=settings.max_topics,
@@ -118,6 +123,7 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
             metrics=metrics,
         ),
         mqtt=_mqtt(settings, live, metrics),
+        subsonic=SubsonicTarget(account, live) if account else None,
         metrics=metrics,
     )
 

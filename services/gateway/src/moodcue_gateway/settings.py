@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from moodcue.settings import ServiceSettings
 from moodcue_gateway.mqtt.bridge import MqttNames
 from moodcue_gateway.mqtt.client import MqttAddress
+from moodcue_gateway.subsonic.client import SubsonicAccount
 from moodcue_gateway.webhooks.limits import WebhookLimits
 from moodcue_gateway.webhooks.targets import Reach
 
@@ -115,6 +116,13 @@ class GatewaySettings(ServiceSettings):
         pattern=r"^[A-Za-z0-9_.-]{0,64}$",
         description="where Home Assistant finds its entities; empty: nothing is announced",
     )
+    subsonic_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="address of a music server with the OpenSubsonic API; empty: none",
+    )
+    subsonic_user: str = Field("", description="user at the music server, who owns the playlists")
+    subsonic_password: SecretStr | None = Field(None, description="of that user")
     stale_seconds: float = Field(
         5.0, ge=2, le=600, description="a service that is silent for longer counts as gone"
     )
@@ -156,3 +164,10 @@ class GatewaySettings(ServiceSettings):
             prefix=self.mqtt_prefix,
             discovery_prefix=self.mqtt_discovery_prefix,
         )
+
+    def subsonic_account(self) -> SubsonicAccount | None:
+        """Return the account at the music server, None if there is to be none."""
+        if not self.subsonic_url:
+            return None
+        password = self.subsonic_password.get_secret_value() if self.subsonic_password else ""
+        return SubsonicAccount(self.subsonic_url, self.subsonic_user, password)

@@ -1,0 +1,1 @@
+"""Playlists on the listener's own music server, by the OpenSubsonic API."""
