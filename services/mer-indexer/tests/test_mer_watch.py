@@ -104,6 +104,22 @@ def test_files_that_come_change_and_go_are_built_with(music: Path, eventually: E
         eventually(lambda: builder.builds[-1] == ["c.mp3"], "a file went")
 
 
+def test_changes_in_linked_and_in_new_folders_are_seen(music: Path, eventually: Eventually) -> None:
+    builder = Builder()
+    elsewhere = music.with_name("elsewhere")
+    elsewhere.mkdir()
+    (music / "link").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(music)
+    with watching(music, builder):
+        eventually(lambda: builder.builds, "the first build")
+        (elsewhere / "b.mp3").write_bytes(b"b")
+        eventually(lambda: "link/b.mp3" in builder.builds[-1], "a song in the linked folder")
+        deep = music / "new" / "deep"
+        deep.mkdir(parents=True)
+        (deep / "c.mp3").write_bytes(b"c")
+        eventually(lambda: "new/deep/c.mp3" in builder.builds[-1], "a song in the new folder")
+
+
 def test_what_is_no_music_causes_no_build(music: Path, eventually: Eventually) -> None:
     builder = Builder()
     with watching(music, builder):

@@ -1,9 +1,13 @@
 import hashlib
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import mutagen
 import pytest
 from mer_sounds import FORMATS, analyse_by_name, tone, write_audio
@@ -50,6 +54,11 @@ def digests(music: Path) -> dict[str, str]:
         file.relative: hashlib.sha256(file.path.read_bytes()).hexdigest()
         for file in scan_library(music)
     }
+
+
+def packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(container.streams.audio[0])]
 
 
 def test_tags_are_written_once_and_no_song_is_analysed_again(
@@ -130,6 +139,35 @@ def test_files_that_cannot_be_tagged_are_named_and_the_others_are_tagged(
     assert "changed since it was indexed" in said["ночь/song.opus"]["error"]
     assert said["ночь/song.mp3"]["done"] == "written"
     assert sum("error" in result for result in said.values()) == 3
+
+
+@pytest.mark.timeout(300)
+def test_a_kill_at_any_moment_leaves_every_file_whole(tmp_path: Path) -> None:
+    music, index = tmp_path / "music", tmp_path / "index"
+    music.mkdir()
+    sound = packets(write_audio(music / "00.flac", sound=tone(seconds=1)))
+    for number in range(1, 60):
+        shutil.copyfile(music / "00.flac", music / f"{number:02}.flac")
+    build(music, index)
+    command = ["write-tags", str(music), "--index", str(index)]
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moodcue_mer_indexer", *command], stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()
+        process.kill()
+
+    fields = [MoodFields(file.path).read() for file in scan_library(music)]
+    assert fields.count(FIELDS) >= 3
+    assert fields.count(FIELDS) + fields.count({}) == 60
+    assert all(packets(file.path) == sound for file in scan_library(music))
+    assert build(music, index).analysed <= 1
+    assert main(command) == 0
+    assert all(MoodFields(file.path).read() == FIELDS for file in scan_library(music))
+    assert [path.name for path in music.iterdir() if path.name.startswith(".")] == []
 
 
 def test_the_index_of_another_folder_is_refused(
