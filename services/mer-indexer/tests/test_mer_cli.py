@@ -178,6 +178,18 @@ def test_evaluate_refuses_another_layout_with_the_offending_value(
     assert words in capsys.readouterr().err
 
 
+def test_evaluate_publishes_no_index_of_songs_that_a_model_was_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = tmp_path / "index"
+
+    code = main(["evaluate", "--dataset", "4q", str(tmp_path), "--index", str(index)])
+
+    assert code == 1
+    assert "give --out-of-fold RUN" in capsys.readouterr().err
+    assert not index.exists()
+
+
 def test_a_model_whose_weights_were_changed_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,8 +12,11 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402 - torch is looked for first
 from torch.nn import functional  # noqa: E402
 
+from moodcue.library_index import read_manifest  # noqa: E402
 from moodcue.model_folder import WEIGHTS, load_manifest  # noqa: E402
+from moodcue.songs import open_songs  # noqa: E402
 from moodcue.taxonomy import QUADRANTS  # noqa: E402
+from moodcue_mer_indexer.analysis import Analysed, analyse_file  # noqa: E402
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model  # noqa: E402
 from moodcue_mer_indexer.training.backbone import (  # noqa: E402
     FEATURES,
@@ -170,6 +173,24 @@ def test_a_run_gives_a_model_that_serves_and_figures_of_songs_not_seen(
     assert known["protocol"] == "training songs"
     # Quiet noise against loud noise: half of the plane can be told even by random filters.
     assert known["arousal_accuracy"] > 0.8
+
+
+@pytest.mark.filterwarnings(EXPORTER_NOISE)
+def test_what_the_fold_models_hear_can_be_published_as_an_index(
+    finished: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, run = finished
+    folds = json.loads((run / "folds.json").read_text(encoding="utf-8"))
+
+    evaluate_held_out_folds(data, run=run, workers=1, index=tmp_path)
+
+    songs = list(open_songs(tmp_path, read_manifest(tmp_path)))
+    assert {song.path for song in songs} == folds.keys()
+    for song in songs[::5]:
+        model = run / f"fold-{folds[song.path]:02d}"
+        heard = analyse_file(data / song.path, model_folder=model)
+        assert isinstance(heard, Analysed)
+        assert song.quadrants == pytest.approx(heard.emotion.quadrants, abs=1e-5)
 
 
 def test_quantizing_says_nothing_of_every_filter_that_never_answers(

@@ -66,6 +66,11 @@ def _add_evaluate(commands: Any) -> None:
         metavar="RUN",
         help="measure the fold models of a training run, each on the songs it has not seen",
     )
+    evaluate.add_argument(
+        "--index",
+        type=Path,
+        help="with --out-of-fold: publish what the fold models hear as an index",
+    )
     _add_model_and_workers(evaluate, workers=os.cpu_count() or 1)
     evaluate.set_defaults(command="evaluate")
 

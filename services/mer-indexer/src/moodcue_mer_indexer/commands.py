@@ -68,10 +68,18 @@ def _prediction(answer: Analysed | Failure) -> dict[str, Any]:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-
+    if options.index is not None and options.out_of_fold is None:
+        raise MoodcueError(
+            "--index publishes what the fold models hear; give --out-of-fold RUN, too"
+        )
     if options.out_of_fold is not None:
         _print(
-            evaluate_held_out_folds(options.data, run=options.out_of_fold, workers=options.workers)
+            evaluate_held_out_folds(
+                options.data,
+                run=options.out_of_fold,
+                workers=options.workers,
+                index=options.index,
+            )
         )
     else:
         _print(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import structlog
 from moodcue.errors import ModelError
 from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import QUADRANTS
-from moodcue_mer_indexer.analysis import Analysed, analyse_files
+from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files
+from moodcue_mer_indexer.build import build_index
 from moodcue_mer_indexer.dataset import DatasetError, LabelledSong, load_labels
 from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.progress import show_progress
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 TRAINING_SONGS = "training_songs.txt"
 """File of a model folder: the digest of every song that the model was trained on."""
 
-Probabilities = dict[str, tuple[float, ...]]
+Answers = Mapping[Path, Analysed | Failure]
 
 
 def song_digest(path: Path) -> str:
@@ -51,10 +52,10 @@ def evaluate_model(data: Path, *, model_folder: Path, workers: int) -> dict[str,
     """
     manifest = load_manifest(model_folder, labels=QUADRANTS)
     songs = load_labels(data)
-    probabilities, failures = _predict(songs, model_folder=model_folder, workers=workers)
-    scored = [song for song in songs if song.file in probabilities]
-    seen = _seen(scored, model_folder=model_folder)
-    unseen = [song for song in scored if song.file not in seen]
+    answers = _listen(songs, model_folder=model_folder, workers=workers)
+    usable = [song for song in songs if isinstance(answers[song.path], Analysed)]
+    seen = _seen(usable, model_folder=model_folder)
+    unseen = [song for song in usable if song.file not in seen]
     protocol = "held out" if not seen else "mixed" if unseen else "training songs"
     if seen:
         log.warning(
@@ -66,23 +67,34 @@ def evaluate_model(data: Path, *, model_folder: Path, workers: int) -> dict[str,
         "dataset": "4q",
         "protocol": protocol,
         "seen_in_training": len(seen),
-        **_figures(scored, probabilities),
-        "failed": failures,
+        **_figures(usable, answers),
+        "failed": _failed(songs, answers),
         "model": manifest.name,
         "model_sha256": manifest.sha256,
         "cross_validation": manifest.metrics,
     }
     if protocol == "mixed":
-        report["held_out"] = _figures(unseen, probabilities)
+        report["held_out"] = _figures(unseen, answers)
     return report
 
 
-def evaluate_held_out_folds(data: Path, *, run: Path, workers: int) -> dict[str, Any]:
+def evaluate_held_out_folds(
+    data: Path, *, run: Path, workers: int, index: Path | None = None
+) -> dict[str, Any]:
     """Return the figures of a run's fold models, each on the songs that it has not seen.
+
+    Args:
+        data: Folder in the layout of 4Q.
+        run: Folder of a finished training run on these songs.
+        workers: Processes.
+        index: Where to publish an index of what the fold models hear, for measurements of what is
+            built on it: every song is in it as a model hears it that knows neither it nor its
+            artist.
 
     Raises:
         DatasetError: The layout is another, or the folder holds no finished run on these songs.
         ModelError: A fold's model cannot be used.
+        IndexUnavailableError: The index folder holds something else.
     """
     songs = load_labels(data)
     try:
@@ -92,40 +104,54 @@ def evaluate_held_out_folds(data: Path, *, run: Path, workers: int) -> dict[str,
             f"{run} holds no training run ({error.strerror}: folds.json); give the --out of train"
         ) from error
     known = [song for song in songs if song.file in folds]
-    probabilities: Probabilities = {}
-    failures: dict[str, str] = {}
+    answers: dict[Path, Analysed | Failure] = {}
     for fold in sorted(set(folds.values())):
         held_out = [song for song in known if folds[song.file] == fold]
-        found, failed = _predict(held_out, model_folder=run / f"fold-{fold:02d}", workers=workers)
-        probabilities |= found
-        failures |= failed
+        answers |= _listen(held_out, model_folder=run / f"fold-{fold:02d}", workers=workers)
+    if index is not None:
+        _publish(answers, data=data, index=index, model_folder=run / "final")
     return {
         "dataset": "4q",
         "protocol": f"out of {len(set(folds.values()))} artist-disjoint folds",
         "seen_in_training": 0,
-        **_figures([song for song in known if song.file in probabilities], probabilities),
-        "failed": failures,
+        **_figures([song for song in known if isinstance(answers[song.path], Analysed)], answers),
+        "failed": _failed(known, answers),
         "not_in_folds": len(songs) - len(known),
     }
 
 
-def _predict(
+def _listen(
     songs: Sequence[LabelledSong], *, model_folder: Path, workers: int
-) -> tuple[Probabilities, dict[str, str]]:
-    answers = show_progress(
-        analyse_files([song.path for song in songs], model_folder=model_folder, workers=workers),
-        total=len(songs),
-        label="Listening",
+) -> dict[Path, Analysed | Failure]:
+    paths = [song.path for song in songs]
+    answers = dict(
+        show_progress(
+            analyse_files(paths, model_folder=model_folder, workers=workers),
+            total=len(paths),
+            label="Listening",
+        )
     )
-    probabilities: Probabilities = {}
-    failures: dict[str, str] = {}
-    for song, (_, answer) in zip(songs, answers, strict=True):
-        if isinstance(answer, Analysed):
-            probabilities[song.file] = answer.emotion.quadrants
-        else:
+    for song in songs:
+        if isinstance(answer := answers[song.path], Failure):
             log.warning("file skipped", path=song.file, reason=answer.reason)
-            failures[song.file] = answer.reason
-    return probabilities, failures
+    return answers
+
+
+def _publish(answers: Answers, *, data: Path, index: Path, model_folder: Path) -> None:
+    unknown = Failure(reason="it is in no fold of the training run; train again with it")
+
+    def known(paths: Sequence[Path]) -> Iterator[tuple[Path, Analysed | Failure]]:
+        return ((path, answers.get(path, unknown)) for path in paths)
+
+    build_index(data, index=index, model_folder=model_folder, workers=1, analyse=known)
+
+
+def _failed(songs: Sequence[LabelledSong], answers: Answers) -> dict[str, str]:
+    return {
+        song.file: answer.reason
+        for song in songs
+        if isinstance(answer := answers[song.path], Failure)
+    }
 
 
 def _seen(songs: Sequence[LabelledSong], *, model_folder: Path) -> set[str]:
@@ -140,9 +166,10 @@ def _seen(songs: Sequence[LabelledSong], *, model_folder: Path) -> set[str]:
     return {song.file for song in songs if song_digest(song.path) in digests}
 
 
-def _figures(songs: Sequence[LabelledSong], probabilities: Probabilities) -> dict[str, Any]:
+def _figures(songs: Sequence[LabelledSong], answers: Answers) -> dict[str, Any]:
     if not songs:
         raise DatasetError("no song of the dataset can be used; see the log for the reasons")
     truth = np.array([song.quadrant for song in songs], dtype=np.int64)
-    rows = np.array([probabilities[song.file] for song in songs])
+    heard = (answers[song.path] for song in songs)
+    rows = np.array([answer.emotion.quadrants for answer in heard if isinstance(answer, Analysed)])
     return scored(truth, rows)
