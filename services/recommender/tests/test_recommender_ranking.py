@@ -217,6 +217,17 @@ def test_a_song_that_is_excluded_does_not_come() -> None:
     assert rank(library, HAPPY, count=5, excluded=everything).songs == ()
 
 
+def test_songs_that_are_to_stay_are_in_the_answer_though_they_came_just_before() -> None:
+    library = LIBRARIES[200, Matching.PLANE]
+    history = History()
+    before = ids(rank(library, HAPPY, count=5))
+    history.add(before)
+    again = rank(library, HAPPY, count=5, history=history, stay=before)
+    assert set(ids(again)) == set(before)
+    four = rank(library, HAPPY, count=5, history=history, stay=before, excluded=before[:1])
+    assert len(set(ids(four)) & set(before)) == 4
+
+
 def test_a_point_is_asked_for_instead_of_the_mood_that_was_seen() -> None:
     library = LIBRARIES[200, Matching.PLANE]
     found = rank(library, SAD, count=5, target=(0.7, 0.6))

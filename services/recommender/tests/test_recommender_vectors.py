@@ -45,7 +45,7 @@ def test_the_shares_of_the_emotions_sum_to_the_product(
     probabilities: list[float], valence: float, arousal: float
 ) -> None:
     song = song_vectors(song_table([make_song("one", valence, arousal)]), Matching.PLANE)[0]
-    product = float(plane_query(target_of(probabilities))[:2] @ song[:2])
+    product = float(plane_query(target_of(probabilities)) @ song)
     shares = plane_shares(probabilities, song.astype(np.float64))
     assert tuple(shares) == EMOTIONS
     assert sum(shares.values()) == pytest.approx(product, abs=1e-6)

@@ -89,6 +89,7 @@ def answer(
             meant,
             # What is said of songs reorders them; it does not ask for others.
             history=memory.history.before(memory.room.songs) if meant.again else memory.history,
+            stay=memory.room.songs if meant.again else (),
             time=question.time,
             rules=rules,
         )
@@ -111,7 +112,14 @@ def answer(
 
 
 def _ranked(
-    library: Library, seven: Seven, meant: Turn, *, history: History, time: int, rules: Rules
+    library: Library,
+    seven: Seven,
+    meant: Turn,
+    *,
+    history: History,
+    stay: tuple[int, ...],
+    time: int,
+    rules: Rules,
 ) -> Ranking:
     nudges = meant.taste.nudges(
         library.songs.by_artists(meant.taste.artists), margin=rules.taste.margin
@@ -125,6 +133,7 @@ def _ranked(
         history=history,
         taste=nudges,
         excluded=meant.taste.excluded(time),
+        stay=stay,
         weights=rules.weights,
     )
     return replaced(ranking, songs=by_taste(ranking.songs, meant.taste, nudges))

@@ -19,8 +19,10 @@ from moodcue.taxonomy import emotions_at, vector_from_mapping
 from moodcue_recommender.answerer import topic_of
 from moodcue_recommender.app import SERVICE, run
 from moodcue_recommender.bench import measure
+from moodcue_recommender.evaluate import evaluate, read_labels
 from moodcue_recommender.library import Library
 from moodcue_recommender.log import read_log
+from moodcue_recommender.picture import draw_risk_coverage
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.settings import MAX_SONGS, RecommenderSettings
 
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("--camera", help="only this one")
     log.add_argument("--state-dir", type=Path, help="default: MOODCUE_RECOMMENDER_STATE_DIR")
     log.set_defaults(command=_log)
+    _add_evaluate(commands.add_parser("evaluate", help="measure a library that people labelled"))
     bench = commands.add_parser("bench", help="time answers over a made-up library")
     bench.add_argument("--songs", type=_positive, default=100_000)
     bench.add_argument("--windows", type=_positive, default=1000)
@@ -64,6 +67,22 @@ def _add_query(query: argparse.ArgumentParser) -> None:
     mood.add_argument("--point", metavar="V,A", help="valence and arousal, each -1 to 1")
     query.add_argument("-k", type=_count, default=5, help=f"how many songs, 1 to {MAX_SONGS}")
     query.set_defaults(command=_query)
+
+
+def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("--library", type=Path, required=True, metavar="INDEX")
+    evaluate.add_argument(
+        "--labels", type=Path, required=True, metavar="CSV", help="columns file and quadrant"
+    )
+    evaluate.add_argument("--windows", type=_positive, default=2000, help="default: 2000")
+    evaluate.add_argument("--seed", type=int, default=1, help="another one, another listener")
+    evaluate.add_argument(
+        "--steady-windows", type=_positive, default=120, help="of a face that does not change"
+    )
+    evaluate.add_argument(
+        "--picture", type=Path, metavar="SVG", help="draw the risk-coverage figure there"
+    )
+    evaluate.set_defaults(command=_evaluate)
 
 
 def _positive(text: str) -> int:
@@ -133,4 +152,19 @@ def _log(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     configure_logging(service=SERVICE, instance="bench", level="warning")
     print(json.dumps(measure(songs=options.songs, windows=options.windows)))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    labels = read_labels(options.labels)
+    figures = evaluate(
+        options.library,
+        labels,
+        windows=options.windows,
+        seed=options.seed,
+        steady_windows=options.steady_windows,
+    )
+    if options.picture is not None:
+        options.picture.write_text(draw_risk_coverage(figures["risk_coverage"]), encoding="utf-8")
+    print(json.dumps(figures))
     return 0

@@ -13,7 +13,7 @@ from moodcue.taxonomy import EMOTIONS, emotions_at
 from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
 from moodcue_recommender.reasons import reason_for
-from moodcue_recommender.rules import Candidates, Choice, Rule, Weights, choose, fitting
+from moodcue_recommender.rules import Candidates, Choice, Rule, Weights, choose, fitting, widened
 from moodcue_recommender.vectors import (
     Matching,
     Point,
@@ -60,6 +60,7 @@ def rank(
     history: History | None = None,
     taste: Mapping[int, float] | None = None,
     excluded: Collection[int] = (),
+    stay: Collection[int] = (),
     weights: Weights | None = None,
 ) -> Ranking:
     """Choose the songs of a library for a mood.
@@ -72,13 +73,16 @@ def rank(
         history: what was recommended before; none: nothing.
         taste: what feedback adds to songs, by id, in units of fit; 0 for all others.
         excluded: ids of songs that stay away.
+        stay: ids of songs that are to be in the answer, if they are among the nearest.
         weights: of the rules.
 
     Raises:
         ProtocolError: if the probabilities are none.
     """
-    history, taste, weights = history or History(), taste or {}, weights or Weights()
     checked_probabilities(probabilities)
+    history, taste, weights = history or History(), taste or {}, weights or Weights()
+    if target is None:
+        weights = widened(weights, probabilities)
     aim = target_of(probabilities) if target is None else target
     query = _query(library.matching, probabilities, target)
     places, fit = library.nearest(query, NEAREST + len(excluded))
@@ -93,6 +97,7 @@ def rank(
         fit=fit,
         wait=history.waits(ids),
         taste=np.array([taste.get(i, 0.0) for i in ids]),
+        stays=np.array([i in stay for i in ids]),
         sound=np.hstack([library.songs.opening[places], library.songs.ending[places]]),
         artist=lambda position: _artist(song(ids[position])),
         recording=lambda position: _recording(song(ids[position])),

@@ -19,7 +19,7 @@ _MOVES = {
     Rule.FOLLOWS: "it is first because it begins as the song before it ends",
     Rule.TASTE: "feedback speaks for it rather than for songs that fit better",
 }
-_HALVINGS = 12
+_HALVINGS = 8
 
 
 def reason_for(

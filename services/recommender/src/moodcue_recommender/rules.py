@@ -5,8 +5,8 @@ weighed against it. ADR 0019 has the figures that decided the weights.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 
-_NEVER = 1e6
-"""More than any rule weighs: of songs that may not be taken."""
+_FAR = 1e6
+"""More than all rules weigh together."""
 
 
 class Rule(StrEnum):
@@ -37,7 +37,10 @@ class Weights:
         repeat_memory: no song comes again within so many, as long as enough others fit.
         margin: songs whose fit is at most this much below the best one's fit the mood.
         pool: share of the library that may fit a mood, so that a large one is used for its best.
-        slope: what counts of the difference in fit between two songs that both fit.
+        widening: how much wider the choice is for an undecided face: what is added to margin and
+            pool, times the share that its strongest emotion lacks to a half.
+        slope: what counts of the difference in fit between two songs that both fit: enough to
+            decide between songs that have waited as long as each other.
         wait: what each doubling of the songs since it last came is worth to a song. Among the
             songs that fit, it decides; a song that does not fit needs patience.
         variety: what is taken from a song that sounds as one that is already chosen (the weight
@@ -49,9 +52,10 @@ class Weights:
     repeat_memory: int = 20
     margin: float = 0.3
     pool: float = 0.13
-    slope: float = 0.1
+    widening: float = 1.0
+    slope: float = 0.005
     wait: float = 0.01
-    variety: float = 0.02
+    variety: float = 0.005
     artist_cap: int = 1
     artist_cost: float = 0.2
 
@@ -64,6 +68,7 @@ class Candidates:
         fit: inner products, shape (k,), descending.
         wait: songs since each was recommended, from 1, shape (k,).
         taste: what the listeners' feedback adds to each, in units of fit, shape (k,).
+        stays: which come in any case, as long as there is room, shape (k,).
         sound: how each sounds, shape (k, d), in units of the valence-arousal plane.
         artist: gives the artist of one, "" where nobody knows.
         recording: gives what is the same for two files of one recording.
@@ -72,6 +77,7 @@ class Candidates:
     fit: Vector
     wait: Vector
     taste: Vector
+    stays: NDArray[np.bool_]
     sound: Vector
     artist: Callable[[int], str]
     recording: Callable[[int], str]
@@ -93,6 +99,18 @@ class Choice:
     early: bool
 
 
+def widened(weights: Weights, probabilities: Sequence[float]) -> Weights:
+    """Return the weights for a listener of whom this much is known.
+
+    Args:
+        weights: for one whose strongest emotion has at least half of the probability.
+        probabilities: seven, not all 0.
+    """
+    lacking = max(0.0, 1 - 2 * max(probabilities) / sum(probabilities))
+    wider = weights.widening * lacking
+    return replace(weights, margin=weights.margin + wider, pool=weights.pool + wider)
+
+
 def choose(candidates: Candidates, weights: Weights, *, count: int, library: int) -> list[Choice]:
     """Choose songs one after another, each the best of those that are left.
 
@@ -109,14 +127,11 @@ def choose(candidates: Candidates, weights: Weights, *, count: int, library: int
     waited = weights.wait * np.log2(candidates.wait)
     # What fits, fits nearly equally: whichever of it has waited longest comes first.
     least = candidates.fit[fits - 1]
-    fit = np.where(
-        candidates.fit > least,
-        least + weights.slope * (candidates.fit - least),
-        candidates.fit,
-    )
-    value = fit + waited + candidates.taste
+    above = np.maximum(candidates.fit - least, 0)
+    value = candidates.fit - (1 - weights.slope) * above + waited + candidates.taste
     # The memory shrinks with what fits: better the same sad song than a cheerful one.
-    ready = candidates.wait > min(weights.repeat_memory, max(0, fits - count))
+    memory = min(weights.repeat_memory, max(0, fits - count))
+    ready = candidates.stays | (candidates.wait > memory)
     shelf = _Shelf(candidates, weights)
     sameness = np.zeros(len(value))
     paid = np.zeros(len(value))
@@ -124,6 +139,7 @@ def choose(candidates: Candidates, weights: Weights, *, count: int, library: int
     while len(chosen) < count:
         left = shelf.open & ready
         worth = value - weights.variety * sameness if left.any() else candidates.wait
+        worth = worth + _FAR * candidates.stays
         taken = shelf.take(np.where(left if left.any() else shelf.open, worth, -np.inf))
         if taken is None:
             break
@@ -134,10 +150,10 @@ def choose(candidates: Candidates, weights: Weights, *, count: int, library: int
     passed = np.setdiff1d(np.arange(max(chosen)), chosen)
     sameness[chosen] = paid[chosen]
     lacks = {
-        Rule.MEMORY: np.where(ready, waited, -_NEVER),
+        Rule.MEMORY: np.where(ready, waited, -_FAR),
         Rule.TASTE: candidates.taste,
         Rule.VARIETY: -weights.variety * sameness,
-        Rule.ARTIST: np.where(shelf.capped, -_NEVER, 0.0),
+        Rule.ARTIST: np.where(shelf.capped, -_FAR, 0.0),
     }
     return [
         Choice(

@@ -3,8 +3,8 @@
 Both kinds of matching compare unit vectors by their inner product; they differ in what a vector
 says. ADR 0019 has the figures that decided.
 
-- `plane`: a song is lifted from its point of the valence-arousal plane onto a sphere, a listener
-  is a direction. The product is how far the song lies in that direction, from -1 to 1. As a song
+- `plane`: a song is lifted from its point of the valence-arousal plane onto a sphere, a mood is a
+  direction. The product is how far the song lies in that direction, from -1 to 1. As a song
   lies the nearer to the middle the less is known of it, sure songs come first.
 - `cosine`: the seven emotions of the song and those of the face, each divided by its length.
 """
@@ -42,10 +42,17 @@ and pleasant, and people whose faces show nothing in particular are given calm, 
 surprise nobody can say whether it is a pleasant one; it leans to the pleasant side.
 """
 
-SHARPNESS = 2.0
+SHARPNESS = 3.0
 """Exponent of the probabilities before they are averaged, so that what is shown most decides."""
 
-_LEAST_LENGTH = 1e-6
+DECIDED = 0.4
+"""Distance from the middle of the plane from which a point is a direction and nothing else.
+
+Nearer to the middle it asks for songs of the middle, too: a face that shows many things at once is
+no reason for the saddest song.
+"""
+
+_LEAST_LENGTH = 1e-9
 _PLACES = [MUSIC_PLACES[Emotion(name)] for name in EMOTIONS]
 
 
@@ -110,14 +117,22 @@ def cosine_query(probabilities: Sequence[float]) -> NDArray[np.float64]:
 
 
 def plane_query(target: Point) -> NDArray[np.float64]:
-    """Return the unit vector, shape (3,), of the direction in which a point lies.
+    """Return the unit vector, shape (3,), that finds the songs for a point.
 
-    From the middle no direction can be told; its vector finds the songs of the middle.
+    That of the direction in which the point lies; from `DECIDED` on toward the middle it rises to
+    that of the middle.
     """
+    across, up = _lift(target)
+    return np.array([target[0] * across, target[1] * across, up])
+
+
+def _lift(target: Point) -> tuple[float, float]:
+    """Return by how much a point is stretched, and how high it is lifted, to have length 1."""
     length = math.hypot(*target)
     if length < _LEAST_LENGTH:
-        return np.array([0.0, 0.0, 1.0])
-    return np.array([target[0] / length, target[1] / length, 0.0])
+        return 0.0, 1.0
+    reach = min(1.0, length / DECIDED)
+    return reach / length, math.sqrt(1 - reach**2)
 
 
 def plane_shares(probabilities: Sequence[float], song: NDArray[np.float64]) -> dict[str, float]:
@@ -130,12 +145,10 @@ def plane_shares(probabilities: Sequence[float], song: NDArray[np.float64]) -> d
     Returns:
         Each emotion's share, in the order of `EMOTIONS`; they sum to the product.
     """
-    length = math.hypot(*target_of(probabilities))
-    if length < _LEAST_LENGTH:
-        return dict.fromkeys(EMOTIONS, 0.0)
-    valence, arousal = float(song[0]), float(song[1])
+    across, up = _lift(target_of(probabilities))
+    valence, arousal, height = song.tolist()
     return {
-        name: weight * (v * valence + a * arousal) / length
+        name: weight * ((v * valence + a * arousal) * across + height * up)
         for name, weight, (v, a) in zip(EMOTIONS, _weights(probabilities), _PLACES, strict=True)
     }
 
