@@ -20,17 +20,20 @@ def test_a_terminal_shows_a_bar_and_all_items_come(monkeypatch: pytest.MonkeyPat
 
     assert "Listening" in terminal.getvalue()
     assert "3/3" in terminal.getvalue()
+    assert "/s" in terminal.getvalue()
 
 
 def test_elsewhere_a_line_comes_now_and_then_and_nothing_on_stdout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = iter([0.0, 1.0, 11.0, 11.0, 12.0])
+    clock = iter([0.0, 1.0, 16.0, 20.0])
     monkeypatch.setattr("moodcue_mer_indexer.progress.time.monotonic", lambda: next(clock))
     lines: list[dict[str, object]] = []
     monkeypatch.setattr(progress.log, "info", lambda _, **values: lines.append(values))
 
     assert list(show_progress("abc", total=3, label="Listening")) == ["a", "b", "c"]
 
-    assert lines == [{"step": "Listening", "done": 2, "total": 3}]
+    assert lines == [
+        {"step": "Listening", "done": 2, "total": 3, "per_second": 0.12, "seconds_left": 8}
+    ]
     assert capsys.readouterr().out == ""

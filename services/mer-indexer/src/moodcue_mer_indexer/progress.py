@@ -7,7 +7,16 @@ from typing import TypeVar
 
 import structlog
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 __all__ = ["show_progress"]
 
@@ -31,16 +40,33 @@ def _bar(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _RateColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield from progress.track(items, total=total, description=label)
 
 
+class _RateColumn(ProgressColumn):
+    """Items a second, on average."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.completed / task.elapsed:.1f}/s" if task.elapsed else "")
+
+
 def _lines(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
-    due = time.monotonic() + _LOG_INTERVAL_SECONDS
+    started = logged = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
-        if time.monotonic() >= due:
-            due = time.monotonic() + _LOG_INTERVAL_SECONDS
-            log.info("progress", step=label, done=done, total=total)
+        now = time.monotonic()
+        if now >= logged + _LOG_INTERVAL_SECONDS:
+            logged = now
+            rate = done / (now - started)
+            log.info(
+                "progress",
+                step=label,
+                done=done,
+                total=total,
+                per_second=round(rate, 2),
+                seconds_left=round((total - done) / rate),
+            )
