@@ -5,7 +5,6 @@ import { EMOTIONS, emotionName } from "./emotions.js";
 import { counted, language, list, number, onLanguage, t } from "./language.js";
 import { recall, remember } from "./memory.js";
 
-const DAY_MS = 86_400_000;
 const [WIDTH, HEIGHT, FLOOR] = [960, 150, 120];
 const MOST_PLAYED = 200;
 const SHOWN_PLAYED = 15;
@@ -85,6 +84,8 @@ export function createJournal(player) {
   });
   byId("journal-delete").addEventListener("click", () => {
     remember("journal", undefined);
+    // The newest window comes again with the next visit, and was meant too.
+    remember("journal.since", Date.now());
     remember("played", undefined);
     show();
     showPlayed();
@@ -100,7 +101,8 @@ export function createJournal(player) {
     note({ time, probabilities, confidence }) {
       const at = Math.round(time / 1e6);
       const entries = today();
-      if (probabilities !== null && at > Date.now() - DAY_MS && !entries.some(([other]) => other === at)) {
+      const since = Math.max(midnight(), recall("journal.since") ?? 0);
+      if (probabilities !== null && at > since && !entries.some(([other]) => other === at)) {
         const emotion = probabilities.indexOf(Math.max(...probabilities));
         remember("journal", [...entries, [at, emotion, Number(confidence.toFixed(2))]]);
         show();
