@@ -1,93 +1,90 @@
-"""Takes the pictures of the page for the documents: `python docs/screenshots.py URL`.
+"""Takes the pictures of the page for the documents.
 
-Wants a running Moodcue (`make demo`) that has seen a face and plays songs of its library, Chromium
-and its driver. Writes into `docs/images/`.
+`PYTHONPATH=tests/support python docs/screenshots.py URL`, with a running Moodcue at the URL, best
+without a camera of its own: the browser is one, and shows a synthetic face. Writes `docs/images/`.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from fake_video import fake_video_flags, write_fake_video
+from page_browser import chromium
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 IMAGES = Path(__file__).parent / "images"
 DEADLINE_SECONDS = 120.0
-DESKTOP, PHONE = (1280, 900), (390, 844)
-FLAGS = ("--headless", "--no-sandbox", "--hide-scrollbars", "--force-color-profile=srgb")
-FAKE_CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+DEVICES = {"desktop": (1280, 1000), "phone": (390, 844)}
+PICTURES = (
+    ("now", "desktop", "light"),
+    ("now", "desktop", "dark"),
+    ("now", "phone", "light"),
+    ("now", "phone", "dark"),
+    ("library", "desktop", "dark"),
+    ("system", "phone", "light"),
+)
+SETTLED = "return document.getAnimations().every((one) => one.playState !== 'running')"
 
 
 def main() -> int:
     """Take all pictures; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="of the page, such as http://127.0.0.1:8080")
-    parser.add_argument("--video", type=Path, help="file for a fake camera of the browser (.mjpeg)")
     options = parser.parse_args()
-    flags = [*FLAGS, *FAKE_CAMERA]
-    if options.video:
-        flags.append(f"--use-file-for-fake-video-capture={options.video}")
-    with tempfile.TemporaryDirectory() as profile:
-        browser = start(flags, profile=profile)
-        try:
-            take_all(browser, options.url, with_camera=options.video is not None)
-        finally:
-            browser.quit()
+    with tempfile.TemporaryDirectory() as folder:
+        video = Path(folder) / "face.mjpeg"
+        write_fake_video(video)
+        flags = [*fake_video_flags(video), "--hide-scrollbars"]
+        with chromium(Path(folder) / "profile", flags=flags) as browser:
+            fill_page(browser, options.url)
+            take_pictures(browser)
     return 0
 
 
-def start(flags: Sequence[str], *, profile: str) -> Chrome:
-    """Start a browser that speaks English."""
-    chosen = ChromeOptions()
-    chosen.binary_location = "/usr/bin/chromium"
-    for flag in (*flags, f"--user-data-dir={profile}"):
-        chosen.add_argument(flag)
-    chosen.add_experimental_option("prefs", {"intl.accept_languages": "en"})
-    return Chrome(options=chosen, service=Service("/usr/bin/chromedriver"))
+def until(browser: Chrome, condition: Callable[[Chrome], object]) -> None:
+    """Wait until there is something to see."""
+    WebDriverWait(browser, DEADLINE_SECONDS).until(condition)
 
 
-def take_all(browser: Chrome, url: str, *, with_camera: bool) -> None:
-    """Wait until there is something to see, and take every picture."""
-    wait = WebDriverWait(browser, DEADLINE_SECONDS)
-    show(browser, DESKTOP, "light")
+def fill_page(browser: Chrome, url: str) -> None:
+    """Start the camera, and a song once there are some."""
+    emulate(browser, "light", "desktop")
     browser.get(url)
-    wait.until(lambda _: browser.find_elements(By.CSS_SELECTOR, "#song-list .song"))
-    if with_camera:
-        browser.find_element(By.ID, "camera-start").click()
-        browser.find_element(By.ID, "preview-on").click()
-        wait.until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".preview .outline"))
-        wait.until(lambda _: "confident" in browser.find_element(By.ID, "mood-lead").text)
-    browser.execute_script("document.querySelector('.song .play').click()")
-    wait.until(lambda _: browser.find_element(By.ID, "player-title").text)
-    for name, size, scheme in (
-        ("desktop-light", DESKTOP, "light"),
-        ("desktop-dark", DESKTOP, "dark"),
-        ("phone-light", PHONE, "light"),
-        ("phone-dark", PHONE, "dark"),
-    ):
-        show(browser, size, scheme)
-        for view in ("now", "library", "system"):
-            browser.execute_script("location.hash = arguments[0]", view)
-            wait.until(
-                lambda _, view=view: browser.find_element(
-                    By.CSS_SELECTOR, f"[data-view={view}]"
-                ).is_displayed()
-            )
-            browser.execute_script("scrollTo(0, 0)")
-            picture = IMAGES / f"page-{view}-{name}.png"
-            WebDriverWait(browser, 3, 3).until(lambda _: True)
-            browser.save_screenshot(str(picture))
+    browser.find_element(By.ID, "camera-name").clear()
+    browser.find_element(By.ID, "camera-name").send_keys("kitchen")
+    browser.find_element(By.ID, "camera-start").click()
+    until(browser, lambda page: page.find_element(By.ID, "preview-on").is_displayed())
+    browser.find_element(By.ID, "preview-on").click()
+    until(browser, lambda page: page.find_elements(By.CSS_SELECTOR, "#song-list .song"))
+    browser.find_element(By.CSS_SELECTOR, ".song .play").click()
+    browser.find_element(By.CSS_SELECTOR, ".song .like").click()
+    until(browser, lambda page: page.find_element(By.ID, "player-title").text)
+    until(browser, lambda page: "confident" in page.find_element(By.ID, "mood-lead").text)
+    until(browser, lambda page: not page.find_element(By.ID, "next-step").is_displayed())
 
 
-def show(browser: Chrome, size: tuple[int, int], scheme: str) -> None:
-    """Make the window as large as a device's, in light or dark."""
-    media = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+def take_pictures(browser: Chrome) -> None:
+    """Save the views on their devices, light and dark."""
+    for view, device, scheme in PICTURES:
+        emulate(browser, scheme, device)
+        browser.execute_script("location.hash = arguments[0]; scrollTo(0, 0)", view)
+        until(browser, lambda page: page.execute_script(SETTLED))
+        if view == "now":
+            until(browser, lambda page: page.find_elements(By.CSS_SELECTOR, ".outline"))
+        browser.save_screenshot(str(IMAGES / f"{view}-{device}-{scheme}.png"))
+
+
+def emulate(browser: Chrome, scheme: str, device: str) -> None:
+    """Make the window as large as a device's, in light or dark, without motion."""
+    media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in media.items()]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    width, height = DEVICES[device]
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 

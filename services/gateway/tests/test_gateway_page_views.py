@@ -98,7 +98,10 @@ def test_the_day_is_a_picture_that_can_be_taken_along_and_deleted(
     assert text(browser, "#day") == "Nothing yet."
 
 
-def test_the_system_view_says_in_a_sentence_what_is_wrong(system: System, browser: Chrome) -> None:
+def test_the_system_view_says_in_a_sentence_what_is_wrong(
+    system: System, browser: Chrome, tmp_path: Path
+) -> None:
+    write_index(tmp_path, ["song1.wav"])
     source = start(system, browser, view="system")
     system.eventually(lambda: text(browser, "#verdict") == "All is well", "nothing is wrong")
     source.status(

@@ -37,7 +37,7 @@ const songs = createSongs(player, feedback, () => moods.words());
 const modes = createModes(room);
 const taste = createTaste(room);
 const library = createLibrary(player);
-const nextStep = createNextStep(now.seesFace);
+const nextStep = createNextStep(now.seesFace, () => camera.isOn());
 const system = createSystem((state) => {
   nextStep.showSystem(state);
   library.follow(state);
@@ -67,7 +67,12 @@ const showRoom = () => {
 };
 
 const moods = createMoods(room, (recommendation) => songs.show(recommendation), showRoom);
-const camera = createCamera((name) => name !== null && rooms.choose(name));
+const camera = createCamera((name) => {
+  if (name !== null) {
+    rooms.choose(name);
+  }
+  nextStep.show();
+});
 
 /** Whether a recommendation answers a mood by hand: then only whoever asked shows it. */
 const isForOne = ({ request, window }) => request !== "" && window === "";

@@ -10,8 +10,9 @@ const PATIENCE_MS = 20_000;
  * Build it.
  *
  * @param {() => boolean | null} seesFace
+ * @param {() => boolean} hasCamera whether this device's camera is on
  */
-export function createNextStep(seesFace) {
+export function createNextStep(seesFace, hasCamera) {
   let system = null;
   let faceSince = performance.now();
 
@@ -31,7 +32,7 @@ export function createNextStep(seesFace) {
     if (songs === 0) {
       return ["library", {}];
     }
-    if (missing.includes("camera")) {
+    if (missing.includes("camera") && !hasCamera()) {
       return ["camera", {}];
     }
     return performance.now() - faceSince > PATIENCE_MS ? ["face", {}] : null;
@@ -49,6 +50,8 @@ export function createNextStep(seesFace) {
   onLanguage(show);
 
   return {
+    /** Look again, because the camera was started or stopped. */
+    show,
     /** Take the newest state of the system. */
     showSystem(next) {
       system = next;

@@ -57,7 +57,10 @@ export function createNow() {
       document.documentElement.dataset.mood = "neutral";
       return;
     }
-    const seen = t("now.seen", { seen: last.frames_with_face, expected: last.frames_expected });
+    const seen = t("now.seen", {
+      // A browser sends a few more or fewer than its rate says.
+      seen: last.frames_with_face, expected: Math.max(last.frames_expected, last.frames_seen),
+    });
     if (last.hold !== null) {
       const [headline, sentence] = holdWords(last.hold);
       setText(byId("mood"), headline);

@@ -66,7 +66,13 @@ export function createSystem(onSystem) {
     return arrivals.length / (RATE_MS / 1000);
   };
 
+  const opened = Date.now();
+
   const noteDelay = (kind, event) => {
+    // What was there before the page came is old without fault.
+    if (event.time / 1e6 < opened) {
+      return;
+    }
     delays[kind].push(Math.max(0, Date.now() - event.time / 1e6));
     delays[kind].splice(0, delays[kind].length - DELAYS);
   };
@@ -83,6 +89,7 @@ export function createSystem(onSystem) {
       ...(missing.length > 0 ? [t("system.missing", { names: list(missing) })] : []),
       ...(missing.length === 0 && system.problem ? [system.problem] : []),
       ...degraded,
+      ...(system.songs === 0 ? [t("next.library.text")] : []),
     ];
   };
 
