@@ -45,7 +45,7 @@ def test_who_leads_is_who_was_there_first_until_they_leave() -> None:
 def test_turns_go_round() -> None:
     rules = RoomRules(
         dwell_windows=9,
-        sure_confidence=1,
+        clear_lead=1,
         step=0.1,
         group=GroupPolicy.TAKE_TURNS,
         turn_windows=2,

@@ -21,10 +21,12 @@ from moodcue_recommender.app import SERVICE, run
 from moodcue_recommender.bench import measure
 from moodcue_recommender.evaluate import evaluate, read_labels
 from moodcue_recommender.library import Library
+from moodcue_recommender.listeners import simulate
 from moodcue_recommender.log import read_log
 from moodcue_recommender.picture import draw_risk_coverage
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.settings import MAX_SONGS, RecommenderSettings
+from moodcue_recommender.turns import turns
 
 _NAME = "moodcue-recommender"
 _POINT_LENGTH = 2
@@ -166,5 +168,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     if options.picture is not None:
         options.picture.write_text(draw_risk_coverage(figures["risk_coverage"]), encoding="utf-8")
-    print(json.dumps(figures))
+    rules = load_settings(RecommenderSettings).rules()
+    listener = simulate(options.windows, seed=options.seed)
+    print(json.dumps({**figures, "turns": turns(listener, rules.room)}))
     return 0

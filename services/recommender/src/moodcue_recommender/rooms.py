@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from moodcue.events import EmotionWindow, Guidance, HoldReason, Mode
-from moodcue.taxonomy import dominant_emotion, emotions_at, valence_arousal_of
+from moodcue.taxonomy import EMOTIONS, dominant_emotion, emotions_at, valence_arousal_of
 from moodcue_recommender.groups import GroupPolicy, gather
 from moodcue_recommender.modes import GOALS, Point, came_nearer, next_target, with_step
 from moodcue_recommender.vectors import target_of
@@ -23,14 +23,14 @@ class RoomRules:
 
     Attributes:
         dwell_windows: how many windows a new emotion must last before the songs turn to it.
-        sure_confidence: confidence from which one window is enough.
+        clear_lead: how far it must lead the old one for one window to be enough.
         step: length of a step of a mode on the valence-arousal plane.
         group: whose mood counts where several people are.
         turn_windows: how many windows one person's turn lasts.
     """
 
     dwell_windows: int
-    sure_confidence: float
+    clear_lead: float
     step: float
     group: GroupPolicy
     turn_windows: int
@@ -155,13 +155,14 @@ def _dwelling(mood: Mood, room: Room, rules: RoomRules) -> Mood:
         return mood
     if room.mode is Mode.HOLD:
         return replace(mood, probabilities=before.probabilities)
-    new = dominant_emotion(mood.seen)
+    new, old = dominant_emotion(mood.seen), dominant_emotion(before.probabilities)
+    lead = max(mood.seen) - mood.seen[EMOTIONS.index(old)]
     lasted = before.lasted + 1 if new == before.turning else 1
     if (
         not before.window
         or mood.leader != before.leader
-        or new == dominant_emotion(before.probabilities)
-        or mood.confidence >= rules.sure_confidence
+        or new == old
+        or lead >= rules.clear_lead * sum(mood.seen)
         or lasted >= rules.dwell_windows
     ):
         return mood

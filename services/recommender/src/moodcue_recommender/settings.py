@@ -49,10 +49,10 @@ class RecommenderSettings(ServiceSettings):
         description="songs of each camera of which it is known how long ago they came",
     )
     dwell_windows: int = Field(
-        2, ge=1, le=100, description="windows that a new emotion must last before the songs turn"
+        4, ge=1, le=100, description="windows that a new emotion must last before the songs turn"
     )
-    sure_confidence: float = Field(
-        0.8, ge=0, le=1, description="confidence of a window from which it need not last"
+    clear_lead: float = Field(
+        0.25, ge=0, le=1, description="lead over the old emotion from which it need not last"
     )
     mode_step: float = Field(
         0.15,
@@ -104,7 +104,7 @@ class RecommenderSettings(ServiceSettings):
             songs=self.songs,
             room=RoomRules(
                 dwell_windows=self.dwell_windows,
-                sure_confidence=self.sure_confidence,
+                clear_lead=self.clear_lead,
                 step=self.mode_step,
                 group=self.group_policy,
                 turn_windows=self.turn_windows,
