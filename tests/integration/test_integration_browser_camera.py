@@ -184,6 +184,59 @@ def test_two_browsers_are_two_rooms_and_a_taken_name_is_said(
     assert complaints(browser) == []
 
 
+def test_a_real_face_goes_from_sadness_to_happiness(
+    system: System, eventually: Eventually, shared_data: Path, tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.mjpeg"
+    write_fake_video(clip, clip=shared_data / "clips" / "sad_to_happy.mp4")
+    with chromium(tmp_path / "profile", flags=fake_video_flags(clip)) as browser:
+        open_page(browser, system, eventually)
+        start_camera(browser, "sofa")
+
+        eventually(lambda: text(browser, "#mood") == "Sadness", "she is sad")
+        eventually(lambda: text(browser, "#mood") == "Happiness", "and then happy")
+        eventually(lambda: "Happiness" in text(browser, "#songs-title"), "the songs follow")
+
+
+SLOW_CONNECTION = """
+    window.underWay = 0;
+    window.most = 0;
+    window.pictures = 0;
+    window.WebSocket = class extends WebSocket {
+      send(data) {
+        if (data instanceof Blob) {
+          window.pictures += 1;
+          window.underWay += 1;
+          window.most = Math.max(window.most, window.underWay);
+        }
+        super.send(data);
+      }
+      addEventListener(type, listener) {
+        super.addEventListener(type, type !== "message" ? listener : (event) => {
+          if (event.data.includes("taken")) {
+            setTimeout(() => { window.underWay -= 1; listener(event); }, 1000);
+          } else {
+            listener(event);
+          }
+        });
+      }
+    };
+"""
+
+
+def test_over_a_slow_connection_at_most_two_pictures_are_under_way(
+    system: System, browser: Chrome, eventually: Eventually
+) -> None:
+    wrapped = {"source": SLOW_CONNECTION}
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", wrapped)
+    open_page(browser, system, eventually)
+    start_camera(browser, "sofa")
+    eventually(lambda: browser.execute_script("return window.pictures") >= 6, "pictures go")
+
+    assert browser.execute_script("return window.most") == 2
+    eventually(lambda: "1 face" in text(browser, "#face"), "they are read")
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
