@@ -1,5 +1,6 @@
 import hashlib
 import os
+import random
 import struct
 from pathlib import Path
 
@@ -188,6 +189,24 @@ def test_what_cannot_be_tagged_is_left_as_it_is_with_the_reason(tmp_path: Path) 
     for path, digest in before.items():
         assert hashlib.sha256(path.read_bytes()).digest() == digest
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("suffix", TAGGED)
+def test_a_damaged_file_is_tagged_or_left_as_it_is(tmp_path: Path, suffix: str) -> None:
+    generator = random.Random(suffix)
+    whole = song(tmp_path, suffix).read_bytes()
+    path = tmp_path / f"damaged{suffix}"
+    for extent in (64, 600, 5000, len(whole)) * 5:
+        damaged = bytearray(whole)
+        for _ in range(10):
+            damaged[generator.randrange(min(extent, len(whole)))] = generator.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            rewrite_mood(path, CALM)
+        except TagError:
+            assert path.read_bytes() == damaged
+        else:
+            assert fields(path)[VALENCE] == CALM[VALENCE]
 
 
 @pytest.mark.parametrize("fault", ["copyfile", "copystat"])

@@ -29,6 +29,8 @@ FIELDS: Final = (MOOD, VALENCE, AROUSAL)
 
 _DECIMALS = 2
 _ID3V1_BYTES = 128
+_DAMAGE: Final = (mutagen.MutagenError, LookupError, ValueError)
+"""What mutagen raises for damaged tags: its own errors, and in places what it stumbled over."""
 
 
 class TagError(MoodcueError):
@@ -71,7 +73,7 @@ class MoodFields:
         self._path = path
         try:
             self._file = _opened(path)
-        except mutagen.MutagenError as error:
+        except _DAMAGE as error:
             raise TagError(f"its tags cannot be read ({error}); it is left as it is") from error
         self._tags = self._file.tags
         self._keys = _keys(self._file)
@@ -134,7 +136,7 @@ class MoodFields:
                 _save_id3(self._path, self._file)
             else:
                 self._file.save()
-        except mutagen.MutagenError as error:
+        except _DAMAGE as error:
             raise TagError(f"its tags cannot be written ({error}); it is left as it is") from error
 
     def _put(self, key: str, text: str) -> None:
@@ -191,7 +193,7 @@ def _keys(file: Any) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    first = getattr(value, "text", value)[0]
+    first = next(iter(getattr(value, "text", value)), "")
     return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
 
 

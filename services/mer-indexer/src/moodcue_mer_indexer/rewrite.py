@@ -64,8 +64,9 @@ def _others(path: Path) -> dict[str, str]:
 def _sound(path: Path) -> bytes:
     """Return a digest of the encoded packets of the sound."""
     digest = hashlib.blake2b()
-    with av.open(str(path)) as container:
-        for packet in container.demux(container.streams.audio[0]):
+    # Tags in another encoding than they say are no concern of the sound.
+    with av.open(str(path), metadata_errors="replace") as container:
+        for packet in container.demux(*container.streams.audio):
             digest.update(bytes(packet))
     return digest.digest()
 
