@@ -170,6 +170,20 @@ def test_our_own_mood_gives_way_to_a_new_one_and_to_none(tmp_path: Path) -> None
     assert fields(path) == {VALENCE: "0.00", AROUSAL: "0.50"}
 
 
+def test_id3_2_2_is_left_as_it_is(tmp_path: Path) -> None:
+    path = song(tmp_path, ".mp3")
+    ID3().delete(path)
+    frame = b"TT2" + len(b"\0Old").to_bytes(3) + b"\0Old"
+    header = b"ID3\x02\x00\x00" + len(frame).to_bytes(4)
+    path.write_bytes(header + frame + path.read_bytes())
+    before = path.read_bytes()
+
+    with pytest.raises(TagError, match=r"2\.2"):
+        rewrite_mood(path, CALM)
+
+    assert path.read_bytes() == before
+
+
 def test_what_cannot_be_tagged_is_left_as_it_is_with_the_reason(tmp_path: Path) -> None:
     raw = song(tmp_path, ".aac")
     locked = song(tmp_path, ".flac")

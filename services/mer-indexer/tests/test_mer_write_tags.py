@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import av
+import msgspec
 import mutagen
 import pytest
 from mer_sounds import FORMATS, analyse_by_name, tone, write_audio
 
+from moodcue.library_index import read_manifest
+from moodcue.songs import open_songs
 from moodcue_mer_indexer.analysis import Analysed, Failure
 from moodcue_mer_indexer.build import BuildReport, build_index
 from moodcue_mer_indexer.cli import main
 from moodcue_mer_indexer.library import scan_library
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.mood_tags import AROUSAL, MOOD, VALENCE, MoodFields
+from moodcue_mer_indexer.publish import publish_index
 
 FIELDS = {MOOD: "Happy", VALENCE: "0.60", AROUSAL: "0.60"}
 
@@ -109,6 +113,26 @@ def test_a_dry_run_changes_nothing(
     assert digests(music) == before
     assert {result["done"] for result in said} == {"nothing yet"}
     assert all(result["fields"] == FIELDS for result in said)
+
+
+def test_the_copies_of_a_song_are_tagged_with_it(
+    library: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    music, index = library
+    manifest = read_manifest(index)
+    first, second, *_ = open_songs(index, manifest)
+    publish_index(
+        [msgspec.structs.replace(first, duplicates=(second.path,))],
+        index=index,
+        music_root=music,
+        model=manifest.model,
+        model_sha256=manifest.model_sha256,
+    )
+
+    assert main(["write-tags", str(music), "--index", str(index)]) == 0
+
+    assert [result["path"] for result in results(capsys)] == [first.path, second.path]
+    assert MoodFields(music / second.path).read() == FIELDS
 
 
 def test_no_mood_is_named_that_is_not_sure(library: tuple[Path, Path]) -> None:
