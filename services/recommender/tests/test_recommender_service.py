@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 import zmq
 from prometheus_client import CollectorRegistry
-from recommender_harness import HAPPY, RULES, CommittedLog
+from recommender_harness import HAPPY, RULES, SAD, CommittedLog
 from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Publisher, Subscriber
@@ -30,6 +30,7 @@ from moodcue.events import (
     ServiceState,
     Status,
     Taste,
+    TrackEmotion,
 )
 from moodcue.identity import NS_PER_SECOND, new_id, new_trace, system_clock
 from moodcue.replay import replay
@@ -214,6 +215,39 @@ def test_without_an_index_it_holds_until_one_is_published(recommender: Process, 
     bus.publish(IndexPublished, "index/", generation="first", songs=10, model_sha256="")
     bus.wait_for_status(state=ServiceState.RUNNING)
     assert len(bus.answer_to(bus.window()).songs) == 5
+
+
+def test_a_room_of_people_who_disagree_gets_the_songs_of_who_leads(
+    recommender: Process, bus: Bus
+) -> None:
+    write_library(recommender.index, random_songs(100), generation="first")
+    recommender.start(MOODCUE_RECOMMENDER_GROUP_POLICY="lead")
+    people = tuple(
+        TrackEmotion(track=track, probabilities=seven, frames=60, weight=1, box=(0, 0, 9, 9))
+        for track, seven in ((4, SAD), (3, HAPPY))
+    )
+    torn = bus.window(tracks=people, probabilities=None, hold=HoldReason.DISAGREEMENT)
+    answer = bus.answer_to(torn)
+
+    assert (answer.hold, answer.emotion, answer.leader) == (None, "happiness", 3)
+    assert (answer.people, len(answer.songs)) == (2, 5)
+    assert 0.5 < answer.disagreement < 1
+
+
+def test_the_status_counts_whether_faces_followed(
+    ready: Process, bus: Bus, eventually: Eventually
+) -> None:
+    assert ready.process is not None
+    bus.answer_to(bus.window(probabilities=SAD))
+    bus.answer_to(bus.request(mode=Mode.LIFT))
+    for face in (HAPPY, SAD, SAD):
+        bus.answer_to(bus.window(probabilities=face))
+
+    def counted() -> bool:
+        figures = bus.wait_for_status(state=ServiceState.RUNNING).counters
+        return (figures.get("guided_followed"), figures.get("guided_not_followed")) == (1, 2)
+
+    eventually(counted, "one of three steps was followed")
 
 
 def test_what_a_room_has_taught_is_an_event_that_outlives_recommender_and_broker(
