@@ -1,14 +1,16 @@
 """Indexes of songs that nobody has heard."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from moodcue.library_index import read_manifest
 from moodcue.songs import Song, SongTable, open_songs
 from moodcue_mer_indexer.emotion import summarise
-from moodcue_mer_indexer.publish import publish_index, song_id
+from moodcue_mer_indexer.publish import Origin, publish_index, song_id
 
 
 def make_song(
@@ -45,7 +47,9 @@ def make_song(
 def publish(songs: Iterable[Song], *, index: Path, music: Path) -> SongTable:
     """Publish songs and open them."""
     ordered = sorted(songs, key=lambda song: song.path)
-    publish_index(ordered, index=index, music_root=music, model="none", model_sha256="0" * 64)
+    content = hashlib.sha256(msgspec.msgpack.encode(ordered)).hexdigest()
+    origin = Origin(music_root=music, model="none", model_sha256="0" * 64, content=content)
+    publish_index(ordered, index=index, origin=origin)
     return open_songs(index, read_manifest(index))
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import fields
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def columns_of(songs: list[Song]) -> SongColumns:
 
 def _rows(songs: list[Song], *, first: int) -> Iterator[tuple[Any, ...]]:
     for place, song in enumerate(songs, start=first):
-        course = np.array(song.trajectory, dtype=np.float64) * STEPS_PER_UNIT
+        # Flat, as numpy reads nested tuples three times slower.
+        course = np.fromiter(chain.from_iterable(song.trajectory), dtype=np.float32)
         yield (
             place,
             song.path,
@@ -90,7 +91,7 @@ def _rows(songs: list[Song], *, first: int) -> Iterator[tuple[Any, ...]]:
             f"{song.title}\n{song.artist}\n{song.album}\n{song.path}".casefold(),
             song.duration_seconds,
             song.moment_seconds,
-            course.round().astype(np.int8).tobytes(),
+            (course * STEPS_PER_UNIT).round().astype(np.int8).tobytes(),
             _encode(song.tags),
             _encode(song.duplicates),
         )

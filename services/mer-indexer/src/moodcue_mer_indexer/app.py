@@ -20,7 +20,6 @@ from moodcue.logs import configure_logging
 from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files
 from moodcue_mer_indexer.announce import announce
 from moodcue_mer_indexer.build import build_index
-from moodcue_mer_indexer.composer.library import compose_library, plan_library
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.progress import show_progress
@@ -213,6 +212,12 @@ def _is_indexed(music: Path, *, index: Path) -> bool:
 
 def _compose(settings: IndexerSettings) -> None:
     """Compose what is missing of the library."""
+    # Here, because it brings a second of libraries that a build of other music need not wait for.
+    from moodcue_mer_indexer.composer.library import (  # noqa: PLC0415 - see above
+        compose_library,
+        plan_library,
+    )
+
     planned = plan_library(pieces=settings.compose_pieces, seed=settings.compose_seed)
     folder = settings.compose_dir
     there = {file.relative for file in scan_library(folder)} if folder.is_dir() else set()

@@ -16,7 +16,7 @@ from moodcue_mer_indexer.catalog import Catalog
 from moodcue_mer_indexer.emotion import Moment
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.progress import show_progress
-from moodcue_mer_indexer.publish import check_index_folder, publish_index, song_id
+from moodcue_mer_indexer.publish import Origin, check_index_folder, publish_index, song_id
 
 __all__ = ["BuildReport", "build_index"]
 
@@ -95,9 +95,12 @@ def build_index(
         manifest, published = publish_index(
             (_song(relative, found) for relative, found in catalog.analysed()),
             index=index,
-            music_root=music,
-            model=model.name,
-            model_sha256=model.sha256,
+            origin=Origin(
+                music_root=music,
+                model=model.name,
+                model_sha256=model.sha256,
+                content=catalog.digest(),
+            ),
         )
     return BuildReport(
         manifest=manifest,

@@ -1,5 +1,6 @@
 """What has been found out about files, so that an unchanged file is not analysed again."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Self
 
 import msgspec
 
+from moodcue import __version__
 from moodcue.errors import MoodcueError
 from moodcue_mer_indexer.analysis import Analysed, Failure
 from moodcue_mer_indexer.library import LibraryFile
@@ -140,6 +142,13 @@ class Catalog:
         """Yield the usable files and what they hold, in the order of their paths."""
         for path, packed in self._answers(usable=True):
             yield path, _analysed(packed)
+
+    def digest(self) -> str:
+        """Return a digest of all that the usable files hold, and of what makes songs of it."""
+        digest = hashlib.sha256(f"{__version__} {_VERSION}".encode())
+        for path, packed in self._answers(usable=True):
+            digest.update(path.encode() + b"\0" + packed)
+        return digest.hexdigest()
 
     def failures(self) -> Iterator[tuple[str, Failure]]:
         """Yield the other files and why they cannot be used, in the order of their paths."""

@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_table(commands)
     _add_playlists(commands)
     _add_write_tags(commands)
+    _add_bench_index(commands)
     _add_compose(commands)
     _add_train(commands)
     _add_compare(commands)
@@ -176,6 +177,21 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
     return share
+
+
+def _add_bench_index(commands: Any) -> None:
+    bench = commands.add_parser("bench-index", help="measure the index with made-up songs")
+    bench.add_argument("--songs", type=int, default=1_000_000, help="how many; 0: none")
+    bench.add_argument(
+        "--files",
+        type=int,
+        default=10_000,
+        help="files of a library that is indexed again; 0: none",
+    )
+    bench.add_argument(
+        "--compare", action="store_true", help="measure other types of index beside ours"
+    )
+    bench.set_defaults(command="bench-index")
 
 
 def _add_compose(commands: Any) -> None:

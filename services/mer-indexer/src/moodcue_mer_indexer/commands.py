@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from moodcue.errors import MoodcueError
@@ -16,8 +17,6 @@ from moodcue.taxonomy import EMOTIONS, QUADRANTS
 from moodcue_mer_indexer import app
 from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_file, analyse_files
 from moodcue_mer_indexer.balance import balance_of
-from moodcue_mer_indexer.composer.check import check_library
-from moodcue_mer_indexer.composer.library import compose_library
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
 from moodcue_mer_indexer.library import LibraryError
 from moodcue_mer_indexer.model import shipped_model_folder
@@ -156,7 +155,25 @@ def _write_tags(options: argparse.Namespace) -> int:
     return int(failed)
 
 
+def _bench_index(options: argparse.Namespace) -> int:
+    from moodcue_mer_indexer.bench_index import (  # noqa: PLC0415 - it measures imports too
+        measure_files,
+        measure_index,
+    )
+
+    with TemporaryDirectory(prefix="moodcue-bench-") as folder:
+        if options.songs:
+            index = Path(folder, "index")
+            _print(measure_index(songs=options.songs, folder=index, compare=options.compare))
+        if options.files:
+            _print(measure_files(files=options.files, folder=Path(folder, "library")))
+    return 0
+
+
 def _compose(options: argparse.Namespace) -> int:
+    # Here, as in `app`: a second of libraries.
+    from moodcue_mer_indexer.composer.check import check_library  # noqa: PLC0415 - see above
+    from moodcue_mer_indexer.composer.library import compose_library  # noqa: PLC0415 - see above
 
     composed = show_progress(
         compose_library(
@@ -251,6 +268,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "table": _table,
     "playlists": _playlists,
     "write-tags": _write_tags,
+    "bench-index": _bench_index,
     "compose": _compose,
     "train": _train,
     "compare": _compare,

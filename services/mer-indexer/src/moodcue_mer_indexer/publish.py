@@ -3,7 +3,8 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import faiss
@@ -29,7 +30,7 @@ from moodcue.songs import Song, SongColumns
 from moodcue.taxonomy import BASIC_7, EMOTIONS
 from moodcue_mer_indexer.catalog import CATALOG
 
-__all__ = ["check_index_folder", "publish_index", "song_id", "unit_vectors"]
+__all__ = ["Origin", "check_index_folder", "publish_index", "song_id", "unit_vectors"]
 
 _PARTIAL = ".partial"
 
@@ -64,14 +65,25 @@ def check_index_folder(index: Path) -> None:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What songs were made from; the same makes the same songs.
+
+    Attributes:
+        music_root: Folder that the songs' paths are relative to.
+        model: Name of the model that read the songs.
+        model_sha256: Of its weights.
+        content: Digest of all that was found in the files.
+    """
+
+    music_root: Path
+    model: str
+    model_sha256: str
+    content: str
+
+
 def publish_index(
-    songs: Iterable[Song],
-    *,
-    index: Path,
-    music_root: Path,
-    model: str,
-    model_sha256: str,
-    clock: Clock = system_clock,
+    songs: Iterable[Song], *, index: Path, origin: Origin, clock: Clock = system_clock
 ) -> tuple[IndexManifest, bool]:
     """Make the songs the current index, unless they are already.
 
@@ -80,11 +92,9 @@ def publish_index(
 
     Args:
         songs: At least one, in the order of their paths, with different ids; they are taken one
-            after another, so that they need not all be in memory.
+            after another, so that they need not all be in memory, and only if they are new.
         index: Folder of the index.
-        music_root: Folder that the songs' paths are relative to.
-        model: Name of the model that read the songs.
-        model_sha256: Of its weights.
+        origin: What the songs were made from.
         clock: UTC, nanoseconds.
 
     Returns:
@@ -95,53 +105,25 @@ def publish_index(
     """
     check_index_folder(index)
     current = read_manifest(index, older=True) if (index / MANIFEST).exists() else None
-    created = clock()
-    generation = f"{created:020d}"
-    folder = index / GENERATIONS / generation
-    partial = folder.with_name(generation + _PARTIAL)
-    partial.mkdir(parents=True)
-    digest = hashlib.sha256()
-    columns = write_songs(partial, _passed_to(digest.update, songs))
-    manifest = IndexManifest(
-        format=FORMAT,
-        generation=generation,
-        created=created,
-        dimension=len(EMOTIONS),
-        metric="inner_product",
-        labels=BASIC_7,
-        songs=len(columns.ids),
-        model=model,
-        model_sha256=model_sha256,
-        music_root=str(music_root.resolve()),
-        files={},
-        content=digest.hexdigest(),
-        previous=current.generation if current else "",
-    )
-    if current is not None and _says_the_same(current, manifest, index=index):
-        is_new, manifest = False, current
+    if current is not None and _is_of(origin, current, index=index):
+        manifest, is_new = current, False
     else:
-        _write_vectors(partial / VECTORS, columns)
-        _finish(partial, folder)
-        files = {name: sha256_of(folder / name) for name in FILES}
-        is_new, manifest = True, msgspec.structs.replace(manifest, files=files)
+        previous = current.generation if current else ""
+        manifest = _write_generation(
+            songs, index=index, origin=origin, previous=previous, created=clock()
+        )
+        is_new = True
         _swap_manifest(index, manifest)
     _prune(index / GENERATIONS, kept={manifest.generation, manifest.previous})
     return manifest, is_new
 
 
-def _passed_to(update: Callable[[bytes], None], songs: Iterable[Song]) -> Iterator[Song]:
-    """Yield the songs, and give a digest all that they say."""
-    encode = msgspec.msgpack.Encoder().encode
-    for song in songs:
-        update(encode(song))
-        yield song
-
-
-def _says_the_same(current: IndexManifest, new: IndexManifest, *, index: Path) -> bool:
-    """Return whether a new generation would give readers nothing that they do not have."""
-    for name in ("format", "model_sha256", "music_root", "content"):
-        if getattr(current, name) != getattr(new, name):
-            return False
+def _is_of(origin: Origin, current: IndexManifest, *, index: Path) -> bool:
+    """Return whether the current index is whole and was made from the same."""
+    found = (current.format, current.music_root, current.model_sha256, current.content)
+    wanted = (FORMAT, str(origin.music_root.resolve()), origin.model_sha256, origin.content)
+    if found != wanted:
+        return False
     try:
         verify_files(index, current)
     except IndexUnavailableError:
@@ -149,19 +131,42 @@ def _says_the_same(current: IndexManifest, new: IndexManifest, *, index: Path) -
     return True
 
 
-def _write_vectors(path: Path, columns: SongColumns) -> None:
-    vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(len(EMOTIONS)))
-    vectors.add_with_ids(unit_vectors(columns.emotions), columns.ids)
-    faiss.write_index(vectors, str(path))
-
-
-def _finish(partial: Path, folder: Path) -> None:
-    """Have a generation on the disk under its name."""
+def _write_generation(
+    songs: Iterable[Song], *, index: Path, origin: Origin, previous: str, created: int
+) -> IndexManifest:
+    """Have a generation on the disk, and return the manifest that names it."""
+    generation = f"{created:020d}"
+    folder = index / GENERATIONS / generation
+    partial = folder.with_name(generation + _PARTIAL)
+    partial.mkdir(parents=True)
+    columns = write_songs(partial, songs)
+    _write_vectors(partial / VECTORS, columns)
     for name in FILES:
         _flush(partial / name)
     _flush(partial)
     partial.replace(folder)
     _flush(folder.parent)
+    return IndexManifest(
+        format=FORMAT,
+        generation=generation,
+        created=created,
+        dimension=len(EMOTIONS),
+        metric="inner_product",
+        labels=BASIC_7,
+        songs=len(columns.ids),
+        model=origin.model,
+        model_sha256=origin.model_sha256,
+        music_root=str(origin.music_root.resolve()),
+        files={name: sha256_of(folder / name) for name in FILES},
+        content=origin.content,
+        previous=previous,
+    )
+
+
+def _write_vectors(path: Path, columns: SongColumns) -> None:
+    vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(len(EMOTIONS)))
+    vectors.add_with_ids(unit_vectors(columns.emotions), columns.ids)
+    faiss.write_index(vectors, str(path))
 
 
 def _swap_manifest(index: Path, manifest: IndexManifest) -> None:
