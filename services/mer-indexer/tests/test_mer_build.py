@@ -108,6 +108,23 @@ def test_a_build_publishes_what_the_reader_can_use(music: Path, tmp_path: Path) 
     assert np.linalg.norm(vectors.reconstruct(songs[1].id)) == pytest.approx(1.0, rel=1e-5)
 
 
+def test_names_in_any_script_come_back_as_they_are(tmp_path: Path) -> None:
+    composed, decomposed = "caf\u00e9.wav", "cafe\u0301.wav"
+    names = [composed, decomposed, "夜 ☂.wav", "ночь.wav", "ليل.wav", "🎵 '\"%_.wav", "a\nb.wav"]
+    music, index = tmp_path / "music", tmp_path / "index"
+    music.mkdir()
+    for name in names:
+        write_audio(music / name, sound=tone(seconds=1))
+
+    build(music, index, Listener())
+
+    table = open_songs(index, read_manifest(index))
+    assert [song.path for song in table] == sorted(names)
+    for name in names:
+        assert table.song(song_id(name)).path == name
+    assert build(music, index, Listener()).analysed == 0
+
+
 def test_an_unchanged_file_is_not_analysed_again(music: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     listener = Listener()
