@@ -22,7 +22,7 @@ def test_seconds_become_nanoseconds_and_thresholds_reach_the_rules() -> None:
     assert (rules.tracks.silence, rules.tracks.memory) == (2_000_000_000, 120_000_000_000)
     assert rules.tracks.max_remembered == 16
     assert (rules.max_cameras, rules.max_frames) == (64, 20_000)
-    assert (holds.min_coverage, holds.min_confidence) == (0.2, 0.3)
+    assert (holds.min_coverage, holds.min_confidence) == (0.2, 0.45)
     assert (holds.disagreement_distance, holds.majority_share) == (0.6, 0.6)
 
 

@@ -49,6 +49,16 @@ def test_a_query_prints_one_line_with_the_songs(
     )
 
 
+def test_songs_can_be_compared_by_the_cosine_instead(index: Path, capsys: Capture) -> None:
+    answers = []
+    for matching in ("plane", "cosine"):
+        query = ["query", "--index", str(index), "--emotions", "neutral=1", "-k", "20"]
+        assert main([*query, "--matching", matching]) == 0
+        songs = json.loads(capsys.readouterr().out)["songs"]
+        answers.append([song["song"] for song in songs])
+    assert set(answers[0]) != set(answers[1])
+
+
 @pytest.mark.parametrize("mood", [["--mood", "calm"], ["--point", "0.6,-0.7"]])
 def test_a_word_and_its_point_find_calm_songs(
     index: Path, mood: list[str], capsys: Capture

@@ -21,7 +21,7 @@ from moodcue_recommender.evaluate import (
     risk_coverage,
     shared_by_opposites,
 )
-from moodcue_recommender.listeners import CONFUSION, SimulatedWindow, simulate, typical_face
+from moodcue_recommender.listeners import CONFUSION, SimulatedWindow, clear_face, simulate
 from moodcue_recommender.picture import draw_risk_coverage
 from moodcue_recommender.sample_library import random_songs, write_library
 
@@ -72,10 +72,16 @@ def test_a_face_that_is_read_is_mistaken_as_often_as_the_network_mistakes_it() -
     assert 0.6 < right < recall
 
 
-def test_a_typical_face_shows_its_emotion_most_or_what_it_is_mistaken_for() -> None:
-    for emotion in set(Emotion) - {Emotion.DISGUST}:
-        assert dominant_emotion(typical_face(emotion)) == emotion
-    assert dominant_emotion(typical_face(Emotion.DISGUST)) == Emotion.ANGER
+@pytest.mark.parametrize("emotion", list(Emotion))
+def test_a_clear_face_shows_its_emotion_most_and_next_what_it_is_mistaken_for(
+    emotion: Emotion,
+) -> None:
+    face = dict(zip(EMOTIONS, clear_face(emotion), strict=True))
+    mistaken = dict(zip(EMOTIONS, CONFUSION[emotion], strict=True))
+    assert max(face, key=face.__getitem__) == emotion
+    others = set(EMOTIONS) - {emotion}
+    assert max(others, key=face.__getitem__) == max(others, key=mistaken.__getitem__)
+    assert math.isclose(sum(face.values()), 1)
 
 
 def test_agreement_counts_the_songs_whose_label_fits_what_is_shown() -> None:

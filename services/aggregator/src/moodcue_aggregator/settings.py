@@ -26,7 +26,7 @@ class AggregatorSettings(ServiceSettings):
         0.2, ge=0, le=1, description="hold `too_few_frames` under this share of expected frames"
     )
     min_confidence: float = Field(
-        0.3, ge=0, le=1, description="hold `low_confidence` under this confidence"
+        0.45, ge=0, le=1, description="hold `low_confidence` under this confidence"
     )
     disagreement_distance: float = Field(
         0.6, ge=0, le=1, description="total variation distance above which two people differ"

@@ -13,7 +13,7 @@ from moodcue.errors import ProtocolError
 from moodcue.events import SongMatch
 from moodcue.lifecycle import run_command
 from moodcue.logs import configure_logging
-from moodcue.moods import seven_of_mood
+from moodcue.moods import point_of_mood, seven_of_mood
 from moodcue.settings import load_settings
 from moodcue.taxonomy import emotions_at, vector_from_mapping
 from moodcue_recommender.answerer import topic_of
@@ -27,6 +27,7 @@ from moodcue_recommender.picture import draw_risk_coverage
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.settings import MAX_SONGS, RecommenderSettings
 from moodcue_recommender.turns import turns
+from moodcue_recommender.vectors import Matching
 
 _NAME = "moodcue-recommender"
 _POINT_LENGTH = 2
@@ -68,6 +69,13 @@ def _add_query(query: argparse.ArgumentParser) -> None:
     mood.add_argument("--mood", metavar="WORD", help="as calm")
     mood.add_argument("--point", metavar="V,A", help="valence and arousal, each -1 to 1")
     query.add_argument("-k", type=_count, default=5, help=f"how many songs, 1 to {MAX_SONGS}")
+    query.add_argument(
+        "--matching",
+        type=Matching,
+        choices=list(Matching),
+        default=Matching.PLANE,
+        help="how faces and songs are compared",
+    )
     query.set_defaults(command=_query)
 
 
@@ -102,16 +110,18 @@ def _count(text: str) -> int:
 
 
 def _query(options: argparse.Namespace) -> int:
+    target = None
     if options.mood is not None:
         probabilities = seven_of_mood(options.mood)
+        target = point_of_mood(options.mood)
     elif options.point is not None:
-        valence, arousal = _parse_point(options.point)
-        probabilities = emotions_at(valence=valence, arousal=arousal)
+        target = _parse_point(options.point)
+        probabilities = emotions_at(valence=target[0], arousal=target[1])
     else:
         probabilities = vector_from_mapping(_parse_emotions(options.emotions))
-    library = Library.load(options.index)
+    library = Library.load(options.index, matching=options.matching)
     root = Path(library.manifest.music_root)
-    songs = rank(library, probabilities, count=options.k).songs
+    songs = rank(library, probabilities, count=options.k, target=target).songs
     print(json.dumps({"songs": [_song_fields(song, root) for song in songs]}, ensure_ascii=False))
     return 0
 

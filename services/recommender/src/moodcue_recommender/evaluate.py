@@ -15,7 +15,7 @@ from moodcue.errors import MoodcueError
 from moodcue.taxonomy import EMOTIONS, QUADRANTS, Emotion, dominant_emotion
 from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
-from moodcue_recommender.listeners import SimulatedWindow, simulate, typical_face
+from moodcue_recommender.listeners import SimulatedWindow, clear_face, simulate
 from moodcue_recommender.ranking import rank
 from moodcue_recommender.rules import Weights
 from moodcue_recommender.vectors import Matching
@@ -299,7 +299,7 @@ def steadiness(
     """
     figures = {}
     for emotion in Emotion:
-        face = SimulatedWindow(emotion, typical_face(emotion), 1.0)
+        face = SimulatedWindow(emotion, clear_face(emotion), 1.0)
         answers = answer_stream(library, [face] * windows, weights=weights)
         slots = [song for each in answers for song in each.songs]
         agree = [quadrants[song] in AGREEING[emotion] for song in slots if song in quadrants]

@@ -32,8 +32,8 @@ DELAY = 0.5
 LEAST_SHOWN = 0.4
 """A mood is shown in this share of the frames at least; in the others the face is neutral."""
 
-CLEARLY_SHOWN = 0.9
-"""Share of the frames in which a clear face shows its emotion."""
+CLEARLY_READ = 0.7
+"""Probability of the emotion that a clear face shows."""
 
 REREAD = 0.3
 """How likely a face that shows the same is read anew in the next window; else as before."""
@@ -106,18 +106,9 @@ def simulate(count: int, *, seed: int) -> list[SimulatedWindow]:
     return windows
 
 
-def typical_face(emotion: Emotion) -> tuple[float, ...]:
-    """Return what the network reads of a clear face on average: an emotion among neutral frames.
-
-    Args:
-        emotion: shown in `CLEARLY_SHOWN` of the frames; the others are neutral.
-    """
-    return _mixed(_mean_reading(emotion), _mean_reading(Emotion.NEUTRAL), CLEARLY_SHOWN)
-
-
-def _mean_reading(emotion: Emotion) -> tuple[float, ...]:
-    row = CONFUSION[emotion]
-    return tuple(count / sum(row) for count in row)
+def clear_face(emotion: Emotion) -> tuple[float, ...]:
+    """Return what is read of a clear face: the emotion, and a little of what it is mistaken for."""
+    return _read(emotion, EMOTIONS.index(emotion), CLEARLY_READ)
 
 
 def _moods(count: int, chance: random.Random) -> Iterator[tuple[Emotion, float]]:
@@ -143,7 +134,12 @@ def _reading(emotion: Emotion, chance: random.Random) -> tuple[float, ...]:
         read = place
     else:
         read = chance.choices(range(len(row)), [n * (i != place) for i, n in enumerate(row)])[0]
-    others = [(n + 1) * (i != read) for i, n in enumerate(row)]
+    return _read(emotion, read, confidence)
+
+
+def _read(emotion: Emotion, read: int, confidence: float) -> tuple[float, ...]:
+    """Return a reading of an emotion: the place of what is read, and how surely."""
+    others = [(n + 1) * (i != read) for i, n in enumerate(CONFUSION[emotion])]
     rest = (1 - confidence) / sum(others)
     return tuple(confidence if i == read else n * rest for i, n in enumerate(others))
 
