@@ -91,8 +91,9 @@ def test_the_page_follows_the_bus_from_the_first_face_to_the_playing_song(
 
 
 def test_a_mood_button_asks_and_the_answer_stays_until_the_camera_is_followed_again(
-    system: System, browser: Chrome
+    system: System, browser: Chrome, tmp_path: Path
 ) -> None:
+    write_index(tmp_path, [f"song{n}.wav" for n in range(1, 4)])
     gateway = system.start()
     source = system.source()
     source.recommendation(songs=[song(1, "From the camera")])

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from gateway_harness import HAPPY, SAD, Source, System, song, write_index, write_tone
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
@@ -52,11 +54,18 @@ def songs_with_audio(folder: Path, count: int, *, seconds: float) -> None:
 def test_the_library_is_searched_and_shown_on_the_plane(
     system: System, browser: Chrome, tmp_path: Path
 ) -> None:
-    write_index(tmp_path, [f"song{n}.wav" for n in range(1, 61)])
+    music = write_index(tmp_path, [f"song{n}.wav" for n in range(1, 61)])
+    cover = np.full((32, 32, 3), 200, np.uint8)
+    (music / "cover.png").write_bytes(cv2.imencode(".png", cover)[1].tobytes())
+    write_tone(music / "song1.wav")
     start(system, browser, view="library")
 
     system.eventually(lambda: text(browser, "#library-lead") == "60 songs", "all are counted")
     assert len(texts(browser, "#found > li")) == 50
+    covers = "return [...document.querySelectorAll('.art-cover')].map((one) => one.naturalWidth)"
+    system.eventually(
+        lambda: browser.execute_script(covers)[0] == 32, "a song has the cover of its folder"
+    )
     browser.find_element(By.ID, "more").click()
     system.eventually(lambda: len(texts(browser, "#found > li")) == 60, "the rest is shown")
     assert browser.find_elements(By.CSS_SELECTOR, "#cloud .plane-dots")

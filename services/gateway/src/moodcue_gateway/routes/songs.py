@@ -6,10 +6,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import FileResponse
 
 from moodcue.songs import Song
+from moodcue_gateway.covers import cover_of
 from moodcue_gateway.library import audio_file
 from moodcue_gateway.parts import Parts
 from moodcue_gateway.problems import ProblemError, documented
@@ -68,7 +69,37 @@ def router(parts: Parts) -> APIRouter:
             responses=audio_responses,
             operation_id=f"{method.lower()}_audio",
         )
+
+    @routes.get(
+        "/{song}/cover",
+        response_class=Response,
+        responses={
+            HTTPStatus.OK.value: {"content": {"image/*": {}}, "description": "The picture"},
+            HTTPStatus.NO_CONTENT.value: {"description": "The song has no picture"},
+            **documented(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+        },
+    )
+    async def cover(song: str) -> Response:
+        """Get the picture of a song, from its file or its folder."""
+        catalogue = await parts.library.catalogue()
+        found = await asyncio.to_thread(catalogue.song, song)
+        picture = await asyncio.to_thread(_cover, catalogue.music, found.path)
+        headers = {"Cache-Control": "private, max-age=3600"}
+        if picture is None:
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+        data, kind = picture
+        return Response(data, media_type=kind, headers=headers)
+
     return routes
+
+
+def _cover(music: Path, path: str) -> tuple[bytes, str] | None:
+    try:
+        file, _ = audio_file(music, path)
+    except ProblemError:
+        # The audio says what is wrong with the file.
+        return None
+    return cover_of(file)
 
 
 def _answer(file: Path, media_type: str, wanted: str | None) -> FileResponse:

@@ -37,6 +37,9 @@ function corners(x, y, radius, sides, turn) {
 
 /** Make the picture of a song. */
 export function artOf(song) {
-  const frame = element("span", { class: "art-frame" }, drawing(song));
-  return frame;
+  const cover = element("img", {
+    class: "art-cover", alt: "", loading: "lazy", src: `/v1/songs/${encodeURIComponent(song.song)}/cover`,
+  });
+  cover.addEventListener("error", () => cover.remove());
+  return element("span", { class: "art-frame" }, drawing(song), cover);
 }
