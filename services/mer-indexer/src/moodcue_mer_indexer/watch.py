@@ -15,6 +15,7 @@ from multiprocessing import active_children
 from pathlib import Path
 from sqlite3 import OperationalError
 from threading import Event
+from typing import TypeVar
 
 import structlog
 import watchfiles
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 0.25
 
+T = TypeVar("T")
 Files = Mapping[str, LibraryFile]
 
 
@@ -107,10 +109,10 @@ class LibraryWatch:
 
     def _follow(self, work: "_Work") -> None:
         """Build until nothing changes any more; a file that is being written waits its turn."""
-        before = self._scan()
+        before = self._scan(work)
         while before and not work.stop.is_set():
             _pause(self._settle_seconds, work.stop, work.tick)
-            now = self._scan()
+            now = self._scan(work)
             files = settled(before, now)
             if files == self._built:
                 self._problem = None
@@ -121,14 +123,14 @@ class LibraryWatch:
                 return
             before = now
 
-    def _scan(self) -> Files:
+    def _scan(self, work: "_Work") -> Files:
         try:
-            files = {file.relative: file for file in scan_library(self._music)}
+            found = work.do(lambda: list(scan_library(self._music))) or []
         except (LibraryError, OSError):
-            files = {}
-        if not files:
+            found = []
+        if not found and not work.stop.is_set():
             self._note(f"{self._music} holds no music, is it mounted? The index stays as it is")
-        return files
+        return {file.relative: file for file in found}
 
     def _try(self, work: "_Work", job: Callable[[], None]) -> bool:
         """Do a job that may fail, as when the disk is full or another build is running."""
@@ -154,10 +156,10 @@ class _Work:
     stop: Event
     tick: Callable[[], None]
 
-    def do(self, job: Callable[[], None]) -> None:
-        """Do a job, and end it and its processes when told to stop."""
+    def do(self, job: Callable[[], T]) -> T | None:
+        """Return what a job does; None when told to stop, which ends its processes."""
         if self.stop.is_set():
-            return
+            return None
         # With the names that log lines carry.
         running = self.builder.submit(copy_context().run, job)
         while not wait([running], timeout=_TICK_SECONDS).done:
@@ -165,8 +167,7 @@ class _Work:
             if self.stop.is_set():
                 for process in active_children():
                     process.terminate()
-        if not self.stop.is_set():
-            running.result()
+        return None if self.stop.is_set() else running.result()
 
 
 def _changes(music: Path, stop: Event) -> Generator[bool]:
