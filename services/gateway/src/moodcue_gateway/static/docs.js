@@ -39,24 +39,21 @@ const article = (document, path, method, operation) => {
     ...shapes);
 };
 
-const messageOf = (document, name) => {
-  const { summary, payload } = document.components.messages[name];
-  const schema = nameOf(payload);
-  return [...definition(name, summary),
-    ...(schema ? [element("dd", {}, shape(document, schema))] : [])];
-};
-
 const channelArticle = (document, name, channel) => {
   const server = nameOf(channel.servers?.[0]);
   const { host, protocol } = document.servers[server] ?? {};
   const { action } = document.operations[name];
+  const messages = Object.keys(channel.messages)
+    .map((message) => [message, document.components.messages[message]]);
+  const schemas = messages.map(([, { payload }]) => nameOf(payload)).filter(Boolean);
   return element("article", {},
     element("h3", {}, channel.address ?? name),
     element("p", {}, [server ? `${protocol}, ${host}` : "",
       action === "send" ? "Moodcue sends" : "Moodcue listens",
       channel.description].filter(Boolean).join("; ")),
-    element("dl", {}, ...Object.keys(channel.messages)
-      .flatMap((message) => messageOf(document, message))));
+    element("dl", {}, ...messages.flatMap(([message, { summary }]) =>
+      definition(message, summary))),
+    ...schemas.map((schema) => shape(document, schema)));
 };
 
 const show = async (path, place, articles) => {
