@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 import pytest
+from certificates import make_certificate
 from gateway_harness import RunningGateway, Source, System, song
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
 from mosquitto import Mosquitto, mosquitto_path, mqtt_reader
@@ -204,6 +205,29 @@ def test_a_password_is_used_and_a_wrong_one_is_told(system: System, tmp_path: Pa
     assert "right" not in str(gateway.parts.settings.masked())
     system.stop_gateway()
     gateway = system.start_gateway(mqtt_password="right")
+    wait_for(system, gateway)
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@needs_mosquitto
+def test_the_connection_is_encrypted_and_the_certificate_checked(
+    system: System, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mosquitto"
+    folder.mkdir()
+    authority, certificate, key = make_certificate(folder, "127.0.0.1")
+    settings = ("allow_anonymous true", f"certfile {certificate}", f"keyfile {key}")
+    mosquitto = Mosquitto(folder, system.address.port + 7, settings)
+    mosquitto.start()
+    system.stack.callback(mosquitto.stop)
+    gateway = system.start(mqtt_host="127.0.0.1", mqtt_port=mosquitto.port, mqtt_tls=True)
+    system.eventually(
+        lambda: "no connection can be made" in (gateway.parts.impaired() or ""),
+        "a certificate that nobody vouches for is not taken",
+    )
+    system.stop_gateway()
+    gateway = system.start_gateway(mqtt_ca_file=authority)
     wait_for(system, gateway)
 
 

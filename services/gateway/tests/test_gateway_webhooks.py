@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from certificates import make_certificate, server_context
 from gateway_harness import RunningGateway, System
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
+from service_process import ServiceProcess
 from webhook_receiver import Receiver, receiver
 
 from moodcue_gateway.webhooks.service import backoff_seconds
@@ -185,6 +188,67 @@ def test_a_server_that_is_not_there_is_a_problem_with_words(system: System) -> N
     system.eventually(lambda: state_of(gateway, hook)["dead_letters"] == 1, "given up")
 
     assert "ConnectError" in state_of(gateway, hook)["problem"]
+
+
+@pytest.mark.parametrize(("holder", "is_taken"), [("localhost", True), ("other.example", False)])
+def test_a_certificate_is_checked_against_the_name_though_the_address_is_connected_to(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str, *, is_taken: bool
+) -> None:
+    authority, certificate, key = make_certificate(tmp_path, holder)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    with receiver(server_context(certificate, key)) as server:
+        gateway = system.start(**QUICK, webhook_attempts=1)
+        hook = register(gateway, server.url)
+        sent = system.source().recommendation("desk").id
+        if is_taken:
+            system.eventually(lambda: server.taken() == [sent], "it came")
+            assert server.received[0].headers["host"] == server.url.removeprefix("https://")
+        else:
+            system.eventually(lambda: state_of(gateway, hook)["dead_letters"] == 1, "given up")
+            assert not server.received
+            assert "certificate" in state_of(gateway, hook)["problem"]
+
+
+def test_what_was_accepted_is_sent_after_the_process_was_killed(
+    system: System, server: Receiver
+) -> None:
+    system.start_broker()
+    port = system.address.port + 8
+    environment = {
+        "MOODCUE_BUS_PORT": str(system.address.port),
+        "MOODCUE_GATEWAY_PORT": str(port),
+        "MOODCUE_GATEWAY_STATE_DIR": str(system.folder / "state"),
+        "MOODCUE_GATEWAY_WEBHOOK_TARGETS": "local",
+    }
+
+    def is_up() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def hooks() -> list[dict[str, Any]]:
+        answer: dict[str, list[dict[str, Any]]] = httpx.get(
+            f"http://127.0.0.1:{port}/v1/webhooks"
+        ).json()
+        return answer["webhooks"]
+
+    process = ServiceProcess("moodcue_gateway", "run", environment=environment)
+    system.eventually(is_up, "it is up")
+    server.status = 500
+    httpx.post(f"http://127.0.0.1:{port}/v1/webhooks", json={"url": server.url})
+    source = system.source()
+    sent = [source.recommendation("desk").id for _ in range(3)]
+    system.eventually(lambda: hooks()[0]["waiting"] == 3, "all are accepted")
+    process.kill()
+    # Nothing helps it to remember.
+    system.stop_broker()
+    server.received.clear()
+    server.status = 200
+    process = ServiceProcess("moodcue_gateway", "run", environment=environment)
+    system.stack.callback(process.kill)
+
+    system.eventually(lambda: server.taken() == sent, "all came, in order")
 
 
 def test_a_deleted_webhook_gets_nothing_more(system: System, server: Receiver) -> None:
