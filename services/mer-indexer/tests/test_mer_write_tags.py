@@ -21,7 +21,7 @@ from moodcue_mer_indexer.cli import main
 from moodcue_mer_indexer.library import scan_library
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.mood_tags import AROUSAL, MOOD, VALENCE, MoodFields
-from moodcue_mer_indexer.publish import publish_index
+from moodcue_mer_indexer.publish import Origin, publish_index
 
 FIELDS = {MOOD: "Happy", VALENCE: "0.60", AROUSAL: "0.60"}
 
@@ -124,9 +124,12 @@ def test_the_copies_of_a_song_are_tagged_with_it(
     publish_index(
         [msgspec.structs.replace(first, duplicates=(second.path,))],
         index=index,
-        music_root=music,
-        model=manifest.model,
-        model_sha256=manifest.model_sha256,
+        origin=Origin(
+            music_root=music,
+            model=manifest.model,
+            model_sha256=manifest.model_sha256,
+            content="folded",
+        ),
     )
 
     assert main(["write-tags", str(music), "--index", str(index)]) == 0
