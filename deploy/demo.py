@@ -26,6 +26,8 @@ from moodcue.lifecycle import STOP_SIGNALS, stop_on_signals
 from supervisor import Child, Supervisor, run_to_end
 
 STATE = Path(".moodcue")
+BROWSER = "browser"
+"""Stands for no camera: browsers are cameras by the page."""
 ENDING = (*STOP_SIGNALS, signal.SIGHUP)
 
 
@@ -47,7 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--camera", default="synthetic", help="number, file, folder or URL")
+    parser.add_argument(
+        "--camera",
+        default="synthetic",
+        help="number, file, folder or URL; browser: none but those of browsers",
+    )
     parser.add_argument("--music", type=Path, help="folder of music; none: a composed library")
     parser.add_argument("--workers", type=int, default=2, help="how many FER workers to start")
     parser.add_argument("--port", type=int, default=8080, help="of the live page")
@@ -68,7 +74,10 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
     if stop.is_set():
         return
     supervisor = Supervisor(
-        services(options.workers), environment=environment, logs=STATE / "logs", say=say
+        services(options.workers, camera=options.camera),
+        environment=environment,
+        logs=STATE / "logs",
+        say=say,
     )
     with supervisor:
         say(f"listening; the live page is http://127.0.0.1:{options.port}  (Ctrl-C ends the demo)")
@@ -87,7 +96,7 @@ def check_camera(camera: str) -> None:
     Raises:
         DemoError: naming it.
     """
-    is_name = camera == "synthetic" or camera.isdigit() or "://" in camera
+    is_name = camera in ("synthetic", BROWSER) or camera.isdigit() or "://" in camera
     if not is_name and not Path(camera).expanduser().exists():
         raise DemoError(
             f"CAMERA={camera}: no such file or folder; give a path, a URL, a webcam's number, "
@@ -164,16 +173,17 @@ def prepare_library(environment: dict[str, str], stop: threading.Event) -> None:
             say(f"left out {path}: {reason}")
 
 
-def services(workers: int) -> list[Child]:
+def services(workers: int, *, camera: str) -> list[Child]:
     """List the processes, the broker first."""
     single = ["broker", "aggregator", "recommender", "gateway"]
+    if camera != BROWSER:
+        single.append("camera")
     return [
         *(Child(name, [sys.executable, "-m", f"moodcue_{name}", "run"]) for name in single),
         *(
             Child(f"fer-{n}", [sys.executable, "-m", "moodcue_fer", "run"])
             for n in range(1, workers + 1)
         ),
-        Child("camera", [sys.executable, "-m", "moodcue_camera", "run"]),
     ]
 
 

@@ -4,7 +4,7 @@ import os
 import re
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from moodcue.events import RecommendationRequest
+from moodcue.events import FaceProblem, HoldReason, Mode, RecommendationRequest
+from moodcue.taxonomy import EMOTIONS
+from moodcue_gateway.system import NEEDED_SERVICES
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 STATIC = REPOSITORY / "services" / "gateway" / "src" / "moodcue_gateway" / "static"
@@ -207,6 +209,22 @@ def test_every_key_that_the_page_uses_is_in_the_dictionary() -> None:
         assert set(re.findall(r'counted\(\s*"([^"]+)"', content)) <= plurals, path.name
 
     assert used - set(keys) - plurals == set()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "words"),
+    [
+        ("hold", HoldReason),
+        ("hold", [f"{reason}.text" for reason in HoldReason]),
+        ("face", FaceProblem),
+        ("mode", Mode),
+        ("mode", [f"{mode}.text" for mode in Mode]),
+        ("emotion", EMOTIONS),
+        ("missing", NEEDED_SERVICES),
+    ],
+)
+def test_whatever_an_event_can_say_has_words(beginning: str, words: Iterable[str]) -> None:
+    assert {f"{beginning}.{word}" for word in words} <= set(words_of("de"))
 
 
 def test_every_key_of_the_dictionary_is_used() -> None:

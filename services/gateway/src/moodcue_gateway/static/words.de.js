@@ -45,8 +45,6 @@ export const de = {
   "hold.disagreement.text": "Die Menschen im Bild zeigten verschiedene Stimmungen.",
   "hold.low_confidence": "Schwer zu sagen",
   "hold.low_confidence.text": "Der Ausdruck war nicht deutlich genug.",
-  "hold.opted_out": "Ausgenommen",
-  "hold.opted_out.text": "Alle im Bild möchten ausgenommen sein.",
   "hold.no_index": "Noch keine Lieder",
   "hold.no_index.text": "Die Musiksammlung ist nicht erschlossen: moodcue-mer-indexer build MUSIK",
   "hold.not_understood": "Nicht verstanden",

@@ -45,8 +45,6 @@ export const en = {
   "hold.disagreement.text": "The people in view showed different moods.",
   "hold.low_confidence": "Hard to tell",
   "hold.low_confidence.text": "The expression was not clear enough to act on.",
-  "hold.opted_out": "Left out",
-  "hold.opted_out.text": "Everybody in view asked to be left out.",
   "hold.no_index": "No songs yet",
   "hold.no_index.text": "The music library is not indexed: moodcue-mer-indexer build MUSIC",
   "hold.not_understood": "Not understood",
