@@ -126,6 +126,7 @@ def test_the_browsers_camera_is_read_songs_play_a_like_counts_and_a_restart_heal
     start_camera(browser, "sofa")
 
     eventually(lambda: "sofa" in text(browser, "#on-air"), "the sign says that the camera is on")
+    assert browser.title.startswith("●")
     eventually(lambda: "1 face" in text(browser, "#face"), "the face is read")
     browser.find_element(By.ID, "preview-on").click()
     eventually(

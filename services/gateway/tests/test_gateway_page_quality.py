@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from gateway_harness import HAPPY, Source, System, song, write_index, write_tone
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
-from page_browser import chromium, complaints, text, texts
+from page_browser import chromium, complaints, take_pictures, text, texts
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -98,6 +98,7 @@ def test_the_page_speaks_german_where_the_browser_does_and_switches_without_a_br
         assert text(browser, "#mood") == "Freude"
         assert browser.execute_script("return document.documentElement.lang") == "de"
         assert "vor allem Freude" in text(browser, ".song-reason")
+        take_pictures(browser, "german")
         browser.find_element(By.ID, "language").click()
         assert text(browser, "#mood") == "Happiness"
         assert text(browser, ".nav a") == "Now"

@@ -66,6 +66,7 @@ export function createCamera(onRoom) {
     byId("preview-choice").hidden = state === "off";
     byId("preview").hidden = state === "off" || !byId("preview-on").checked;
     byId("on-air").dataset.state = state;
+    document.title = state === "off" ? "Moodcue" : "● Moodcue";
     setText(byId("on-air-text"), state === "off" ? "" : t(`on-air.${state}`, { name: identity.name }));
     setText(byId("camera-problem"), trouble());
   };
