@@ -73,7 +73,7 @@ def analyse_by_name(path: Path) -> Analysed | Failure:
     if path.name.startswith("deadly"):
         os._exit(3)
     if path.name.startswith("broken"):
-        return Failure(reason="broken on purpose; mend it")
+        return Failure(kind="damaged", reason="broken on purpose", remedy="mend it")
     return Analysed(
         tags=read_tags(path), emotion=summarise([(0.7, 0.1, 0.1, 0.1)], patch_seconds=8)
     )

@@ -204,7 +204,9 @@ def test_a_broken_file_is_named_with_its_reason_and_the_run_goes_on(
 
     report = build(music, tmp_path / "index", Listener())
 
-    assert report.failures == {"broken.mp3": "broken on purpose; mend it"}
+    assert report.failures == {
+        "broken.mp3": Failure(kind="damaged", reason="broken on purpose", remedy="mend it")
+    }
     assert report.manifest.songs == 2
 
 
@@ -228,7 +230,12 @@ def test_a_file_that_may_be_readable_later_is_tried_again(music: Path, tmp_path:
 
     def forbidden(paths: Sequence[Path]) -> Iterator[tuple[Path, Analysed | Failure]]:
         for path in paths:
-            yield path, Failure(reason="may not be read", lasting=False)
+            yield (
+                path,
+                Failure(
+                    kind="unreadable", reason="may not be read", remedy="mend it", lasting=False
+                ),
+            )
 
     with pytest.raises(LibraryError, match="may not be read"):
         build_index(
@@ -245,8 +252,9 @@ def test_a_name_that_is_no_text_is_reported_and_the_run_goes_on(
 
     report = build(music, tmp_path / "index", Listener())
 
-    assert list(report.failures.values()) == ["its name is not valid UTF-8; rename it"]
-    json.dumps(report.failures).encode()
+    ((name, failure),) = report.failures.items()
+    assert failure.kind == "bad-name"
+    json.dumps(name).encode()
     assert report.manifest.songs == 2
 
 
@@ -257,7 +265,10 @@ def test_a_file_that_kills_its_process_costs_itself_alone(music: Path) -> None:
     answers = dict(run_in_processes(paths, analyser=analyse_by_name, workers=1))
 
     assert list(answers) == paths
-    assert isinstance(answers[music / "deadly.mp3"], Failure)
+    failure = answers[music / "deadly.mp3"]
+    assert isinstance(failure, Failure)
+    assert failure.kind == "deadly"
+    assert "exit code 3" in failure.reason
     assert sum(isinstance(answer, Analysed) for answer in answers.values()) == 2
 
 

@@ -13,6 +13,7 @@ from moodcue.library_index import read_manifest
 from moodcue.songs import open_songs
 from moodcue.taxonomy import EMOTIONS, QUADRANTS
 from moodcue_mer_indexer.cli import main
+from moodcue_mer_indexer.commands import FILES_FAILED
 from moodcue_mer_indexer.composer.library import compose_library, plan_library
 from moodcue_mer_indexer.model import MerModel, shipped_model_folder
 
@@ -63,7 +64,7 @@ def test_predict_prints_one_object_per_file_and_names_what_is_broken(
     code = main(["predict", str(song), str(broken)])
 
     first, second = results(capsys)
-    assert code == 1
+    assert code == FILES_FAILED
     assert first["path"] == str(song)
     assert list(first["quadrants"]) == list(QUADRANTS)
     assert list(first["emotions"]) == list(EMOTIONS)
@@ -72,6 +73,7 @@ def test_predict_prints_one_object_per_file_and_names_what_is_broken(
     assert -1 <= first["valence"] <= 1
     assert -1 <= first["arousal"] <= 1
     assert second.keys() == {"path", "error"}
+    assert second["error"].keys() == {"kind", "reason", "remedy"}
     assert main(["predict", str(song)]) == 0
 
 
@@ -97,12 +99,18 @@ def test_build_prints_a_summary_and_reports_broken_files_by_name(
     (music / "empty.flac").touch()
     index = tmp_path / "index"
 
-    assert main(["build", str(music), "--index", str(index), "--workers", "1"]) == 0
+    assert main(["build", str(music), "--index", str(index), "--workers", "1"]) == FILES_FAILED
+    (music / "empty.flac").unlink()
     assert main(["build", str(music), "--index", str(index), "--workers", "1"]) == 0
 
     first, second = results(capsys)
     assert (first["songs"], first["analysed"], first["failed"]) == (1, 1, 1)
-    assert "empty" in first["failures"]["empty.flac"]
+    assert first["failed_by_kind"] == {"empty": 1}
+    assert first["failures"]["empty.flac"] == {
+        "kind": "empty",
+        "reason": "the file is empty (0 bytes)",
+        "remedy": "copy it again",
+    }
     assert (first["published"], first["announced"]) == (True, False)
     assert (second["analysed"], second["unchanged"], second["published"]) == (0, 1, False)
     assert second["generation"] == first["generation"] == read_manifest(index).generation

@@ -1,22 +1,37 @@
 """Analyse many files in processes, so that all cores work and no file can end the run."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 
-from moodcue_mer_indexer.audio import AudioError
+import structlog
+
+from moodcue.model_folder import load_manifest
+from moodcue.taxonomy import QUADRANTS
+from moodcue_mer_indexer.audio import AudioError, FailureKind, check_readable
 from moodcue_mer_indexer.emotion import SongEmotion
 from moodcue_mer_indexer.model import MerModel
-from moodcue_mer_indexer.processes import worker_pool
+from moodcue_mer_indexer.processes import Died, allow_seconds, run_in_order
 from moodcue_mer_indexer.tags import SongTags, read_tags
 
-__all__ = ["Analysed", "Analyser", "Failure", "analyse_file", "analyse_files"]
+__all__ = [
+    "BAD_NAME",
+    "Analysed",
+    "Analyser",
+    "Failure",
+    "analyse_file",
+    "analyse_files",
+    "explained",
+    "run_in_processes",
+]
 
-_FILES_IN_FLIGHT = 32
+log = structlog.get_logger(__name__)
+
+_SECONDS_PER_FILE = 300
+_SECONDS_PER_SECOND_OF_SOUND = 1.0
+_SECONDS_AT_MOST = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +47,19 @@ class Failure:
     """Why a file cannot be used.
 
     Attributes:
-        reason: What is wrong, and what to do about it.
+        kind: What is wrong, in one word.
+        reason: What is wrong, with the value that says so.
+        remedy: What a person can do about it.
         lasting: Whether it stays until the file changes, so that there is no use in trying again.
     """
 
+    kind: FailureKind
     reason: str
+    remedy: str
     lasting: bool = True
 
+
+BAD_NAME = Failure(kind="bad-name", reason="its name is not valid UTF-8", remedy="rename it")
 
 Analyser = Callable[[Path], Analysed | Failure]
 
@@ -52,9 +73,15 @@ def analyse_files(
         paths: The files.
         model_folder: Of the model; each process loads it once.
         workers: Processes; each uses one core.
+
+    Raises:
+        ModelError: The model cannot be used.
     """
+    load_manifest(model_folder, labels=QUADRANTS)
     yield from run_in_processes(
-        paths, analyser=partial(analyse_file, model_folder=model_folder), workers=workers
+        paths,
+        analyser=partial(analyse_file, model_folder=model_folder, allow_seconds=allow_seconds),
+        workers=workers,
     )
 
 
@@ -62,37 +89,68 @@ def run_in_processes(
     paths: Sequence[Path], *, analyser: Analyser, workers: int
 ) -> Iterator[tuple[Path, Analysed | Failure]]:
     """Yield each path with the analyser's answer; a process that dies costs its file alone."""
-    remaining = iter(paths)
-    pool = worker_pool(workers)
-    try:
-        while batch := list(islice(remaining, _FILES_IN_FLIGHT * workers)):
-            futures = [(path, pool.submit(analyser, path)) for path in batch]
-            for path, future in futures:
-                answer = _answer(future)
-                if answer is None:
-                    answer = _alone(path, analyser=analyser)
-                yield path, answer
-            if any(_broke(future) for _, future in futures):
-                pool.shutdown()
-                pool = worker_pool(workers)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    answers = run_in_order(analyser, paths, workers=workers, seconds=_SECONDS_PER_FILE)
+    for path, answer in zip(paths, answers, strict=True):
+        yield path, _deadly(answer) if isinstance(answer, Died) else answer
 
 
-def analyse_file(path: Path, *, model_folder: Path) -> Analysed | Failure:
-    """Return what a file holds, or why it cannot be used."""
+def analyse_file(
+    path: Path,
+    *,
+    model_folder: Path,
+    allow_seconds: Callable[[float], None] = lambda _: None,
+) -> Analysed | Failure:
+    """Return what a file holds, or why it cannot be used.
+
+    Args:
+        path: The file.
+        model_folder: Of the model.
+        allow_seconds: Is told how long it may take from now on, once its length is known.
+    """
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        return Failure(reason="its name is not valid UTF-8; rename it")
+        return BAD_NAME
+    model = _model(model_folder)
     try:
-        return Analysed(tags=read_tags(path), emotion=_model(model_folder).song_emotion(path))
+        check_readable(path)
+        tags = read_tags(path)
+        allow_seconds(_time_limit(tags.duration_seconds))
+        return Analysed(tags=tags, emotion=model.song_emotion(path))
     except AudioError as error:
-        return Failure(reason=f"{error.reason}; {error.remedy}", lasting=error.kind != "unreadable")
+        return Failure(
+            kind=error.kind,
+            reason=error.reason,
+            remedy=error.remedy,
+            lasting=error.kind != "unreadable",
+        )
     except OSError as error:
         return Failure(
-            reason=f"cannot be read ({error.strerror}); check its permissions", lasting=False
+            kind="unreadable",
+            reason=f"cannot be read ({error.strerror or error})",
+            remedy="check its permissions and the disk",
+            lasting=False,
         )
+    except Exception as error:
+        # A library that stumbles over a file must not end the run; the log has the details.
+        log.exception("file not understood", path=str(path))
+        return Failure(
+            kind="unexpected",
+            reason=f"could not be analysed ({type(error).__name__}: {error})",
+            remedy="convert it, for instance to FLAC, and report the log's lines",
+            lasting=False,
+        )
+
+
+def explained(failure: Failure) -> dict[str, str]:
+    """Return a failure as the commands print it."""
+    return {"kind": failure.kind, "reason": failure.reason, "remedy": failure.remedy}
+
+
+def _time_limit(seconds_of_sound: float) -> float:
+    """Return how long a file may take: a fraction of it is usual, on a machine that is idle."""
+    limit = _SECONDS_PER_FILE + _SECONDS_PER_SECOND_OF_SOUND * seconds_of_sound
+    return min(limit, _SECONDS_AT_MOST)
 
 
 @cache
@@ -100,22 +158,18 @@ def _model(folder: Path) -> MerModel:
     return MerModel(folder)
 
 
-def _answer(future: Future[Analysed | Failure]) -> Analysed | Failure | None:
-    """Return the answer, or None if the process died, perhaps through another file."""
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return None
-
-
-def _broke(future: Future[Analysed | Failure]) -> bool:
-    return isinstance(future.exception(), BrokenProcessPool)
-
-
-def _alone(path: Path, *, analyser: Analyser) -> Analysed | Failure:
-    """Return the answer of a process of its own, which shows whether this file is to blame."""
-    with worker_pool(1) as pool:
-        answer = _answer(pool.submit(analyser, path))
-    if answer is None:
-        return Failure(reason="ended the process that read it; it is damaged, remove it")
-    return answer
+def _deadly(death: Died) -> Failure:
+    if death.timed_out:
+        return Failure(
+            kind="stuck",
+            reason="took longer to read than five minutes and its own length",
+            remedy="copy it to a local disk, or play it to see whether it is damaged",
+            lasting=False,
+        )
+    return Failure(
+        kind="deadly",
+        reason=f"ended the process that read it (exit code {death.exit_code})",
+        remedy="it is damaged: copy it again from its source, or remove it",
+        # Ended from outside, for want of memory or at the end of the service: not its own fault.
+        lasting=-death.exit_code not in {signal.SIGKILL, signal.SIGTERM},
+    )

@@ -1,6 +1,7 @@
 """Put the parts together: settings, composer, build, announcement."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from moodcue.identity import new_source
 from moodcue.library_index import read_manifest
 from moodcue.lifecycle import Heartbeat, running
 from moodcue.logs import configure_logging
-from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files
+from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files, explained
 from moodcue_mer_indexer.announce import announce
 from moodcue_mer_indexer.build import build_index
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
@@ -100,7 +101,7 @@ class _Renewal:
 
     settings: IndexerSettings
     report: Report
-    _failures: Mapping[str, str] = field(default_factory=dict, init=False)
+    _failures: Mapping[str, Mapping[str, str]] = field(default_factory=dict, init=False)
     _songs: int = field(default=0, init=False)
     _builds: int = field(default=0, init=False)
 
@@ -179,7 +180,8 @@ def build_and_announce(
         "analysed": report.analysed,
         "unchanged": report.unchanged,
         "failed": len(report.failures),
-        "failures": report.failures,
+        "failed_by_kind": Counter(failure.kind for failure in report.failures.values()),
+        "failures": {path: explained(failure) for path, failure in report.failures.items()},
     }
 
 

@@ -10,7 +10,7 @@ from moodcue.library_index import IndexManifest
 from moodcue.model_folder import load_manifest
 from moodcue.songs import Song
 from moodcue.taxonomy import QUADRANTS
-from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files
+from moodcue_mer_indexer.analysis import BAD_NAME, Analysed, Failure, analyse_files
 from moodcue_mer_indexer.audio import AUDIO_SUFFIXES
 from moodcue_mer_indexer.catalog import Catalog
 from moodcue_mer_indexer.emotion import Moment
@@ -37,14 +37,14 @@ class BuildReport:
         published: Whether it is new; False when nothing had changed.
         analysed: Files that were analysed.
         unchanged: Files whose earlier findings were used.
-        failures: Relative path and reason of every file that cannot be used.
+        failures: By relative path, why a file cannot be used.
     """
 
     manifest: IndexManifest
     published: bool
     analysed: int
     unchanged: int
-    failures: dict[str, str]
+    failures: dict[str, Failure]
 
 
 def build_index(
@@ -113,29 +113,35 @@ def build_index(
 
 def _find(
     files: Sequence[LibraryFile], *, catalog: Catalog, analyse: Analyse
-) -> tuple[dict[str, str], int]:
+) -> tuple[dict[str, Failure], int]:
     """Bring the catalog up to date.
 
     Returns:
         The failures by relative path, and how many usable files were analysed.
     """
-    failures = {
-        ascii(file.relative): "its name is not valid UTF-8; rename it"
-        for file in files
-        if not _is_text(file.relative)
-    }
+    failures = {ascii(file.relative): BAD_NAME for file in files if not _is_text(file.relative)}
     missing = catalog.retain(file for file in files if _is_text(file.relative))
-    failures |= {relative: failure.reason for relative, failure in catalog.failures()}
+    failures |= dict(catalog.failures())
     analysed = 0
     for file, answer in _answers(missing, analyse=analyse):
         if isinstance(answer, Failure):
-            log.warning("file skipped", path=file.relative, reason=answer.reason)
-            failures[file.relative] = answer.reason
+            _warn(file.relative, answer)
+            failures[file.relative] = answer
         else:
             analysed += 1
         if isinstance(answer, Analysed) or answer.lasting:
             catalog.keep(file, answer)
     return failures, analysed
+
+
+def _warn(relative: str, failure: Failure) -> None:
+    log.warning(
+        "file skipped",
+        path=relative,
+        kind=failure.kind,
+        reason=failure.reason,
+        remedy=failure.remedy,
+    )
 
 
 def _answers(

@@ -15,7 +15,13 @@ from moodcue.settings import load_settings
 from moodcue.songs import open_songs
 from moodcue.taxonomy import EMOTIONS, QUADRANTS
 from moodcue_mer_indexer import app
-from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_file, analyse_files
+from moodcue_mer_indexer.analysis import (
+    Analysed,
+    Failure,
+    analyse_file,
+    analyse_files,
+    explained,
+)
 from moodcue_mer_indexer.balance import balance_of
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
 from moodcue_mer_indexer.library import LibraryError
@@ -28,7 +34,10 @@ from moodcue_mer_indexer.song_csv import write_csv
 from moodcue_mer_indexer.training.package import export_run
 from moodcue_mer_indexer.write_tags import write_tags
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "FILES_FAILED"]
+
+FILES_FAILED = 3
+"""Exit code: the command did its work, but some files cannot be used."""
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -51,12 +60,12 @@ def _predict(options: argparse.Namespace) -> int:
     for path, answer in answers:
         _print({"path": str(path), **_prediction(answer)})
         failed = failed or isinstance(answer, Failure)
-    return int(failed)
+    return FILES_FAILED if failed else 0
 
 
 def _prediction(answer: Analysed | Failure) -> dict[str, Any]:
     if isinstance(answer, Failure):
-        return {"error": answer.reason}
+        return {"error": explained(answer)}
     emotion = answer.emotion
     return {
         "quadrants": dict(zip(QUADRANTS, emotion.quadrants, strict=True)),
@@ -90,8 +99,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    _print(app.build_and_announce(options.music, settings=_settings(options)))
-    return 0
+    summary = app.build_and_announce(options.music, settings=_settings(options))
+    _print(summary)
+    return FILES_FAILED if summary["failed"] else 0
 
 
 def _settings(options: argparse.Namespace) -> IndexerSettings:

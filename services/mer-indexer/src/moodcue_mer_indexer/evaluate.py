@@ -133,12 +133,16 @@ def _listen(
     )
     for song in songs:
         if isinstance(answer := answers[song.path], Failure):
-            log.warning("file skipped", path=song.file, reason=answer.reason)
+            log.warning("file skipped", path=song.file, reason=answer.reason, remedy=answer.remedy)
     return answers
 
 
 def _publish(answers: Answers, *, data: Path, index: Path, model_folder: Path) -> None:
-    unknown = Failure(reason="it is in no fold of the training run; train again with it")
+    unknown = Failure(
+        kind="unsupported",
+        reason="it is in no fold of the training run",
+        remedy="train again with it",
+    )
 
     def known(paths: Sequence[Path]) -> Iterator[tuple[Path, Analysed | Failure]]:
         return ((path, answers.get(path, unknown)) for path in paths)

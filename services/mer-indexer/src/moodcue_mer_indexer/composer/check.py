@@ -37,7 +37,7 @@ def check_library(
     heard = []
     for path, answer in answers:
         if not isinstance(answer, Analysed):
-            raise ComposerError(f"{path}: {answer.reason}")
+            raise ComposerError(f"{path}: {answer.reason}; {answer.remedy}")
         heard.append(answer.emotion)
     found = [QUADRANTS[int(np.argmax(emotion.quadrants))] for emotion in heard]
     intended = [quadrant_of(valence=piece.valence, arousal=piece.arousal) for piece in planned]
