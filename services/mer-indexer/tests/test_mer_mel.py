@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from moodcue_mer_indexer.mel import (
     MelSettings,
     cut_patches,
+    cut_windows,
+    evenly_spaced,
     filter_bank,
     log_mel,
+    patch_of,
     stream_log_mel,
 )
 
@@ -213,3 +216,31 @@ def test_patches_cover_all_frames_and_have_one_length(
 
     assert whole == expected
     assert [patch[0].tolist() for patch in cut_patches(single, frames=4)] == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "step"),
+    [(0, 1), (1, 1), (4, 1), (5, 2), (8, 2), (9, 3), (16, 4), (17, 6), (1000, 256)],
+)
+def test_windows_are_chosen_in_equal_steps_from_the_first_one_on(count: int, step: int) -> None:
+    windows = [frames(place + 1)[0, place:] for place in range(count)]
+
+    chosen, found = evenly_spaced(iter(windows), at_most=4)
+
+    assert found == step
+    assert [int(window[0]) for window in chosen] == list(range(count))[::step]
+    assert min(count, 3) <= len(chosen) <= 4
+
+
+@pytest.mark.parametrize("samples", [1023, 1024, 5000, 16_000, 40_000, 130_000])
+def test_windows_of_samples_give_the_patches_of_the_spectrogram(samples: int) -> None:
+    sound = noise(samples)
+    pieces = stream_log_mel([sound], settings=SETTINGS)
+    expected = list(cut_patches(pieces, frames=SETTINGS.patch_frames))
+
+    windows = list(cut_windows(np.array_split(sound, 7), settings=SETTINGS))
+
+    patches = [patch_of(window, settings=SETTINGS) for window in windows]
+    assert len(patches) == len(expected)
+    for patch, wanted in zip(patches, expected, strict=True):
+        np.testing.assert_allclose(patch, wanted, atol=1e-3)

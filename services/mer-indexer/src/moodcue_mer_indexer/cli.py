@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_playlists(commands)
     _add_write_tags(commands)
     _add_bench_index(commands)
+    _add_bench(commands)
     _add_compose(commands)
     _add_train(commands)
     _add_compare(commands)
@@ -192,6 +193,13 @@ def _add_bench_index(commands: Any) -> None:
         "--compare", action="store_true", help="measure other types of index beside ours"
     )
     bench.set_defaults(command="bench-index")
+
+
+def _add_bench(commands: Any) -> None:
+    bench = commands.add_parser("bench", help="measure what a minute of music costs")
+    bench.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    bench.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
+    bench.set_defaults(command="bench")
 
 
 def _add_compose(commands: Any) -> None:

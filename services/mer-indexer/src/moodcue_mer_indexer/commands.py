@@ -23,6 +23,7 @@ from moodcue_mer_indexer.analysis import (
     explained,
 )
 from moodcue_mer_indexer.balance import balance_of
+from moodcue_mer_indexer.bench import measure
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
 from moodcue_mer_indexer.library import LibraryError
 from moodcue_mer_indexer.model import shipped_model_folder
@@ -180,6 +181,11 @@ def _bench_index(options: argparse.Namespace) -> int:
     return 0
 
 
+def _bench(options: argparse.Namespace) -> int:
+    _print(measure(options.paths, model_folder=_model_folder(options)))
+    return 0
+
+
 def _compose(options: argparse.Namespace) -> int:
     # Here, as in `app`: a second of libraries.
     from moodcue_mer_indexer.composer.check import check_library  # noqa: PLC0415 - see above
@@ -279,6 +285,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "playlists": _playlists,
     "write-tags": _write_tags,
     "bench-index": _bench_index,
+    "bench": _bench,
     "compose": _compose,
     "train": _train,
     "compare": _compare,

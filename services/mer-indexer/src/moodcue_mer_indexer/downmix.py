@@ -29,7 +29,8 @@ _WEIGHTS = {"FL": _HALF, "FR": _HALF, "FC": 2 * _SIDE, "LFE": 0.0} | dict.fromke
     ("BL", "BR", "SL", "SR", "BC"), _SIDE
 )
 
-_Shape = tuple[str, int, tuple[str, ...]]
+_Shape = tuple[str, int, str]
+"""Sample format, samples per second, and layout of the channels, as FFmpeg names them."""
 
 
 def downmix_weights(channels: Sequence[str]) -> NDArray[np.float32]:
@@ -63,25 +64,25 @@ def mono_blocks(frames: Iterable[av.AudioFrame]) -> Iterator[tuple[NDArray[np.fl
         ValueError: The sample format is not known.
     """
     shape: _Shape | None = None
+    channels: tuple[str, ...] = ()
     gathered = np.empty((0, 0), dtype=np.float32)
     filled = 0
     for frame in frames:
-        found = (frame.format.name, frame.sample_rate, _channels(frame))
-        if shape is None or shape != found or filled + frame.samples > gathered.shape[1]:
+        count = frame.samples
+        found = (frame.format.name, frame.sample_rate, frame.layout.name)
+        if shape is None or shape != found or filled + count > gathered.shape[1]:
             if shape is not None and filled:
-                yield _mono(gathered[:, :filled], shape), shape[1]
+                yield _mono(gathered[:, :filled], shape[0], channels), shape[1]
+            if shape != found:
+                channels = tuple(channel.name for channel in frame.layout.channels)
             shape, filled = found, 0
-            size = max(_BLOCK_SAMPLES, frame.samples)
-            if gathered.shape[0] != len(found[2]) or gathered.shape[1] < size:
-                gathered = np.empty((len(found[2]), size), dtype=np.float32)
-        _copy(frame, gathered[:, filled : filled + frame.samples])
-        filled += frame.samples
+            size = max(_BLOCK_SAMPLES, count)
+            if gathered.shape[0] != len(channels) or gathered.shape[1] < size:
+                gathered = np.empty((len(channels), size), dtype=np.float32)
+        _copy(frame, gathered[:, filled : filled + count])
+        filled += count
     if shape is not None and filled:
-        yield _mono(gathered[:, :filled], shape), shape[1]
-
-
-def _channels(frame: av.AudioFrame) -> tuple[str, ...]:
-    return tuple(channel.name for channel in frame.layout.channels)
+        yield _mono(gathered[:, :filled], shape[0], channels), shape[1]
 
 
 def _copy(frame: av.AudioFrame, target: NDArray[np.float32]) -> None:
@@ -103,9 +104,10 @@ def _values(plane: av.audio.plane.AudioPlane, sample_type: str, count: int) -> N
     return np.frombuffer(plane, sample_type, count)  # type: ignore[call-overload,no-any-return]
 
 
-def _mono(gathered: NDArray[np.float32], shape: _Shape) -> NDArray[np.float32]:
+def _mono(
+    gathered: NDArray[np.float32], sample_format: str, channels: Sequence[str]
+) -> NDArray[np.float32]:
     """Return the mix of channels as they were copied, full scale -1 to 1."""
-    sample_format, _, channels = shape
     _, full_scale, silence = _sample_format(sample_format)
     weights = downmix_weights(channels) / np.float32(full_scale)
     return np.asarray(weights @ gathered - np.float32(silence * weights.sum()))

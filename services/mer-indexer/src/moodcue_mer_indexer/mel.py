@@ -15,13 +15,27 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["MelSettings", "cut_patches", "filter_bank", "hann_window", "log_mel", "stream_log_mel"]
+__all__ = [
+    "MelSettings",
+    "cut_patches",
+    "cut_windows",
+    "evenly_spaced",
+    "filter_bank",
+    "hann_window",
+    "log_mel",
+    "patch_of",
+    "stream_log_mel",
+]
 
 # Power below -80 dB of full scale is silence to a listener, and to the model.
 _POWER_FLOOR = 1e-8
 
 # What the transform of so many frames holds fits into the cache of a core.
 _FRAMES_AT_ONCE = 128
+
+# Windows that are kept to choose from, per window that is wanted: a step can then be any whole
+# number up to this, and memory is bounded for a song of any length.
+_KEPT_PER_WANTED = 4
 
 _HERTZ_PER_MEL = 200 / 3
 _LOGARITHMIC_FROM_HERTZ = 1000.0
@@ -195,3 +209,67 @@ def cut_patches(
         yield np.concatenate([previous, kept], axis=1)[:, -frames:]
     else:
         yield np.tile(kept, (1, -(-frames // kept.shape[1])))[:, :frames]
+
+
+def cut_windows(
+    blocks: Iterable[NDArray[np.float32]], *, settings: MelSettings
+) -> Iterator[NDArray[np.float32]]:
+    """Cut a stream of samples where `cut_patches` cuts its spectrogram.
+
+    So a patch that nobody hears costs no spectrogram.
+
+    Args:
+        blocks: Consecutive samples, each of shape ``(samples,)``.
+        settings: As in the model's manifest.
+
+    Yields:
+        ``patch_samples`` samples each, or all of them if there are fewer; none for a stream
+        that is shorter than one window of the spectrogram.
+    """
+    advance = settings.patch_frames * settings.hop_length
+    kept = np.empty(0, dtype=np.float32)
+    previous: NDArray[np.float32] | None = None
+    for block in blocks:
+        kept = np.concatenate([kept, block])
+        while kept.size >= settings.patch_samples:
+            # A copy, so that a window does not keep what is around it.
+            previous = kept[: settings.patch_samples].copy()
+            yield previous
+            kept = kept[advance:]
+    frames = max(0, 1 + (kept.size - settings.n_fft) // settings.hop_length)
+    if previous is not None and frames:
+        start = frames * settings.hop_length
+        joined = np.concatenate([previous[:advance], kept])
+        yield joined[start : start + settings.patch_samples]
+    elif frames:
+        yield kept
+
+
+def patch_of(window: NDArray[np.float32], *, settings: MelSettings) -> NDArray[np.float32]:
+    """Return the patch ``(n_mels, patch_frames)`` of a window of `cut_windows`, in dB."""
+    spectrogram = log_mel(window, settings=settings)
+    return next(cut_patches([spectrogram], frames=settings.patch_frames))
+
+
+def evenly_spaced(
+    windows: Iterable[NDArray[np.float32]], *, at_most: int
+) -> tuple[list[NDArray[np.float32]], int]:
+    """Choose windows in equal steps from the first one on, without knowing how many will come.
+
+    Args:
+        windows: Of one song, in order.
+        at_most: How many are wanted, at least 1; more than half of it are chosen where there
+            are as many.
+
+    Returns:
+        The windows, and the step: 1 if all were chosen, 2 for every second one, and so on.
+    """
+    kept: list[NDArray[np.float32]] = []
+    stride = 1
+    for place, window in enumerate(windows):
+        if place % stride == 0:
+            kept.append(window)
+        if len(kept) > _KEPT_PER_WANTED * at_most:
+            kept, stride = kept[::2], 2 * stride
+    step = max(1, -(-len(kept) // at_most))
+    return kept[::step], step * stride

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -14,11 +15,16 @@ from moodcue.model_folder import WEIGHTS, load_manifest
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.audio import stream_audio
 from moodcue_mer_indexer.emotion import SongEmotion, summarise
-from moodcue_mer_indexer.mel import MelSettings, cut_patches, stream_log_mel
+from moodcue_mer_indexer.mel import MelSettings, cut_windows, evenly_spaced, patch_of
 
-__all__ = ["MerModel", "QuadrantNetwork", "shipped_model_folder"]
+__all__ = ["PATCHES_AT_MOST", "MerModel", "QuadrantNetwork", "shipped_model_folder"]
 
-_PATCHES_AT_ONCE = 16
+# More at once are no faster, and their activations take 40 MB each.
+_PATCHES_AT_ONCE = 2
+
+PATCHES_AT_MOST: Final = 20
+"""Patches of a song that the network hears, in equal steps: all of a minute, every second one of
+two minutes, and so on."""
 
 
 class QuadrantNetwork:
@@ -38,25 +44,17 @@ class QuadrantNetwork:
             str(weights), options, providers=["CPUExecutionProvider"]
         )
 
-    def patch_probabilities(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ``(patches, 4)`` for ``(patches, n_mels, patch_frames)`` in dB."""
-        outputs = self._session.run(["quadrants"], {"log_mel": patches})
-        return np.asarray(outputs[0], dtype=np.float32)
-
-    def song_probabilities(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Return ``(patches, 4)`` for the consecutive patches of a stream of samples.
-
-        Memory is bounded by `_PATCHES_AT_ONCE` patches, whatever the length of the song.
-
-        Raises:
-            ValueError: The stream is shorter than one window of the spectrogram.
-        """
-        pieces = stream_log_mel(blocks, settings=self.settings)
-        patches = cut_patches(pieces, frames=self.settings.patch_frames)
-        rows = [self.patch_probabilities(np.stack(batch)) for batch in _batched(patches)]
-        if not rows:
-            raise ValueError(f"fewer than {self.settings.n_fft} samples; give a longer song")
-        return np.concatenate(rows)
+    def patch_probabilities(
+        self, patches: NDArray[np.float32] | Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Return ``(patches, 4)`` for patches ``(n_mels, patch_frames)`` in dB, at least one."""
+        rows = [
+            self._session.run(
+                ["quadrants"], {"log_mel": np.stack([*patches[start : start + _PATCHES_AT_ONCE]])}
+            )[0]
+            for start in range(0, len(patches), _PATCHES_AT_ONCE)
+        ]
+        return np.concatenate(rows, dtype=np.float32)
 
 
 class MerModel:
@@ -81,9 +79,9 @@ class MerModel:
         self._network = QuadrantNetwork(folder / WEIGHTS, settings=settings)
 
     @property
-    def sample_rate(self) -> int:
-        """Samples per second that `emotion_of` takes."""
-        return self._network.settings.sample_rate
+    def mel(self) -> MelSettings:
+        """Settings of the spectrogram that the network takes."""
+        return self._network.settings
 
     def song_emotion(self, path: Path) -> SongEmotion:
         """Return what the song in an audio file expresses.
@@ -91,32 +89,44 @@ class MerModel:
         Raises:
             AudioError: The file cannot be used.
         """
-        return self.emotion_of(stream_audio(path, sample_rate=self.sample_rate))
+        return self.emotion_of(stream_audio(path, sample_rate=self.mel.sample_rate))
 
     def emotion_of(self, blocks: Iterable[NDArray[np.float32]]) -> SongEmotion:
-        """Return what a song expresses, from the blocks of its samples.
+        """Return what a song expresses, by what `listen` hears of it.
+
+        Raises:
+            ValueError: It is shorter than one window of the spectrogram.
+        """
+        patches, step = self.listen(blocks)
+        return self.judge(patches, step=step)
+
+    def listen(
+        self, blocks: Iterable[NDArray[np.float32]]
+    ) -> tuple[list[NDArray[np.float32]], int]:
+        """Hear a song at no more than `PATCHES_AT_MOST` places, in equal steps.
 
         Args:
-            blocks: Consecutive samples at `sample_rate`, mono, each of shape ``(samples,)``.
+            blocks: Consecutive samples at the rate of `mel`, mono, each of shape ``(samples,)``.
+
+        Returns:
+            Patches ``(n_mels, patch_frames)`` in dB, and how many patches one step is.
 
         Raises:
             ValueError: They are shorter than one window of the spectrogram.
         """
-        rows = self._network.song_probabilities(blocks)
-        return summarise(rows, patch_seconds=self._network.settings.patch_seconds)
+        windows, step = evenly_spaced(
+            cut_windows(blocks, settings=self.mel), at_most=PATCHES_AT_MOST
+        )
+        if not windows:
+            raise ValueError(f"fewer than {self.mel.n_fft} samples; give a longer song")
+        return [patch_of(window, settings=self.mel) for window in windows], step
+
+    def judge(self, patches: Sequence[NDArray[np.float32]], *, step: int) -> SongEmotion:
+        """Return what a song expresses by its patches, at least one, so many patches apart."""
+        rows = self._network.patch_probabilities(patches)
+        return summarise(rows, patch_seconds=step * self.mel.patch_seconds)
 
 
 def shipped_model_folder() -> Path:
     """Return the folder of the model that comes with this package."""
     return Path(str(resources.files("moodcue_mer_indexer") / "models" / "mer-cnn"))
-
-
-def _batched(patches: Iterable[NDArray[np.float32]]) -> Iterable[Sequence[NDArray[np.float32]]]:
-    batch: list[NDArray[np.float32]] = []
-    for patch in patches:
-        batch.append(patch)
-        if len(batch) == _PATCHES_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -17,7 +17,7 @@ from moodcue_mer_indexer.mel import MelSettings
 __all__ = ["ExportError", "export_run", "package_model"]
 
 _NAME = "mer-cnn"
-_VERSION = "2"
+_VERSION = "2.1"
 
 
 class ExportError(MoodcueError):

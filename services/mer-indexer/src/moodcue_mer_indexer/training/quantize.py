@@ -20,14 +20,17 @@ _BANDS = 3
 _SMALL_BANDS = 3
 """Bands of the small filters."""
 
+_SMALL_IN_INT8 = slice(1, 3)
+"""Which layers of small filters are quantized: the second and third do most of the sums."""
+
 
 def quantize(source: Path, target: Path, *, patches: NDArray[np.float32]) -> None:
-    """Write a graph whose wide filters have int8 weights and uint8 activations.
+    """Write a graph whose costliest filters have int8 weights and uint8 activations.
 
     Weights have seven bits: on processors with AVX2 and without VNNI, products of eight bits
     would saturate and give other answers. The long filters of one band and the dense layers stay
-    in float32, which is faster for them, and so do the small filters, whose answers would change:
-    five layers of them add up their errors.
+    in float32, which is faster for them. Of the five layers of small filters only the second and
+    third are quantized: the others cost little, and their errors would add up.
 
     Args:
         source: ONNX file in float32.
@@ -72,16 +75,20 @@ def _warnings_only() -> Iterator[None]:
 
 
 def _kept_in_float32(model: onnx.ModelProto) -> Iterator[str]:
-    """Yield the names of the convolutions that are not wide, and of what pools them."""
+    """Yield the names of what is not quantized: convolutions, and the pooling of small ones."""
     shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
-    outputs = set()
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    bands = {node.name: shapes[node.input[1]][_BANDS:] for node in convolutions}
+    small = [name for name, size in bands.items() if size == [_SMALL_BANDS]]
+    wide = {name for name, size in bands.items() if size and size[0] > _SMALL_BANDS}
+    pooled_in_float32 = set()
+    for node in convolutions:
+        if node.name not in wide:
+            pooled_in_float32.update(node.output)
+        if node.name not in wide | set(small[_SMALL_IN_INT8]):
+            yield node.name
     for node in model.graph.node:
-        if node.op_type == "Conv":
-            kernel = shapes[node.input[1]]
-            if len(kernel) <= _BANDS or kernel[_BANDS] <= _SMALL_BANDS:
-                outputs.update(node.output)
-                yield node.name
-        elif node.op_type == "MaxPool" and node.input[0] in outputs:
+        if node.op_type == "MaxPool" and node.input[0] in pooled_in_float32:
             yield node.name
 
 

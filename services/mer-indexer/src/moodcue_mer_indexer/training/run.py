@@ -54,7 +54,7 @@ log = structlog.get_logger(__name__)
 CALIBRATION_SONGS: Final = 96
 """Songs of which one patch each decides the ranges of the eight bits."""
 
-QUANTIZED_DIFFERENCE: Final = 0.01
+QUANTIZED_DIFFERENCE: Final = 0.02
 """Largest mean difference of a probability between the served graph and torch."""
 
 
