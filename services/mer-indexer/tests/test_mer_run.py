@@ -1,5 +1,6 @@
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -165,7 +166,10 @@ def test_a_run_gives_a_model_that_serves_and_figures_of_songs_not_seen(
     manifest = export_run(run, out=tmp_path / "model")
 
     assert load_manifest(tmp_path / "model", labels=QUADRANTS).sha256 == manifest.sha256
-    assert "0.1.0" in (tmp_path / "model" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    card = (tmp_path / "model" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "musicnn` 0.1.0" in card
+    assert "16 clips of 30 s of the 4Q audio emotion dataset" in card
+    assert "DEAM (" not in card
     held_out = evaluate_held_out_folds(data, run=run, workers=1)
     assert held_out["seen_in_training"] == 0
     assert held_out["n"] == 16
@@ -191,6 +195,28 @@ def test_what_the_fold_models_hear_can_be_published_as_an_index(
         heard = analyse_file(data / song.path, model_folder=model)
         assert isinstance(heard, Analysed)
         assert song.quadrants == pytest.approx(heard.emotion.quadrants, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "named"),
+    [("DEAM", "16 songs of DEAM (Aljanaki"), ("own music", "16 songs that whoever trained it")],
+)
+def test_the_card_names_the_data_that_the_model_learned_from(
+    finished: tuple[Path, Path], tmp_path: Path, dataset: str, named: str
+) -> None:
+    _, finished_run = finished
+    run = tmp_path / "run"
+    shutil.copytree(finished_run / "final", run / "final")
+    shutil.copy(finished_run / "metrics.json", run)
+    manifest = json.loads((run / "final" / "manifest.json").read_text(encoding="utf-8"))
+    manifest["training"]["dataset"] = dataset
+    (run / "final" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+    export_run(run, out=tmp_path / "model")
+
+    card = (tmp_path / "model" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert named in card
+    assert "4Q audio" not in card
 
 
 def test_quantizing_says_nothing_of_every_filter_that_never_answers(

@@ -10,7 +10,10 @@ folders of one's own   folders called Q1 to Q4, or happy, angry, sad, calm and t
 =====================  =========================================================================
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.deam import is_deam, load_deam
@@ -23,7 +26,16 @@ from moodcue_mer_indexer.own_music import (
 )
 from moodcue_mer_indexer.tables import columns_of, read_table
 
-__all__ = ["DatasetError", "LabelledSong", "load_dataset", "load_labels"]
+__all__ = [
+    "DatasetError",
+    "DatasetName",
+    "LabelledSong",
+    "dataset_name",
+    "load_dataset",
+    "load_labels",
+]
+
+DatasetName = Literal["4Q", "DEAM", "own music"]
 
 _TABLE = "labels.csv"
 _COLUMNS = ("artist", "file", "quadrant")
@@ -38,17 +50,32 @@ def load_dataset(folder: Path) -> list[LabelledSong]:
     Raises:
         DatasetError: No layout is known by what is there, or the layout is not complete.
     """
+    _, load = _find_layout(folder)
+    return load()
+
+
+def dataset_name(folder: Path) -> DatasetName:
+    """Return what is in a folder, for the model card of what learns from it.
+
+    Raises:
+        DatasetError: No layout is known by what is there.
+    """
+    name, _ = _find_layout(folder)
+    return name
+
+
+def _find_layout(folder: Path) -> tuple[DatasetName, Callable[[], list[LabelledSong]]]:
     if not folder.is_dir():
         raise DatasetError(f"{folder} is no folder; give the one that holds the labelled music")
     if (folder / _TABLE).is_file() and "path" not in columns_of(folder / _TABLE):
-        return load_labels(folder)
+        return "4Q", partial(load_labels, folder)
     if is_deam(folder):
-        return load_deam(folder)
+        return "DEAM", partial(load_deam, folder)
     table = find_table(folder)
     if table is not None:
-        return load_table(table)
+        return "own music", partial(load_table, table)
     if has_quadrant_folders(folder):
-        return load_quadrant_folders(folder)
+        return "own music", partial(load_quadrant_folders, folder)
     raise DatasetError(
         f"{folder} has no layout that is known here; looked for labels.csv with the columns "
         f"{', '.join(_COLUMNS)} (4Q), for annotations/ and MEMD_audio/ (DEAM), for one CSV file "

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,34 @@ def export_run(run: Path, *, out: Path) -> ModelManifest:
     return manifest
 
 
+_DATA: Mapping[str, str] = {
+    "4Q": """clips of 30 s of the 4Q audio emotion dataset (Panda, Malheiro and Paiva, IEEE
+Transactions on Affective Computing, 2018). The dataset is research data with no licence stated;
+the clips are previews of commercial recordings and are not part of this folder. The weights are
+published with that provenance; settle the terms before commercial use.""",
+    "DEAM": """songs of DEAM (Aljanaki, Yang and Soleymani, "Developing a benchmark for emotional
+analysis of music", PLoS ONE, 2017), whose ratings of valence and arousal become shares of
+listeners per quadrant. Neither its audio nor its annotations are part of this folder; settle
+their terms before commercial use.""",
+    "own music": """songs that whoever trained it had labelled. Their rights and the listeners
+behind the labels are known to them alone: state both here before passing the model on.""",
+}
+"""How the card goes on after the number of songs, by the dataset."""
+
+_TRIED: Mapping[str, str] = {
+    "4Q": """
+Tried on the same folds and left out, because it brought nothing that the intervals could show: the
+nine emotions of Emotify as a second task, a head for the mood words of the songs and one for the
+100 features of the dataset's authors. One tagger alone was worse than both.
+"""
+}
+
+
+def _data(manifest: ModelManifest) -> str:
+    training = manifest.training
+    return f"The heads learn from {training['songs']} {_DATA[training['dataset']]}"
+
+
 def _card(manifest: ModelManifest, *, metrics: dict[str, Any]) -> str:
     low, high = metrics["macro_f1_interval_95"]
     per_quadrant = "\n".join(f"| {q} | {metrics[f'f1_{q}']:.3f} |" for q in QUADRANTS)
@@ -105,25 +133,23 @@ Song Dataset with the tags of Last.fm, mood words among them. Their weights come
 developed by Jordi Pons) and are left as they are; their last layers are replaced by
 {manifest.training["heads"]["heads"]} small heads whose mean logit counts.
 
-The heads learn from {manifest.training["songs"]} clips of 30 s of the 4Q audio emotion dataset
-(Panda, Malheiro and Paiva, IEEE Transactions on Affective Computing, 2018), 200 per quadrant. The
-dataset is research data with no licence stated; the clips are previews of commercial recordings and
-are not part of this folder. The weights are published with that provenance; settle the terms before
-commercial use. Hyperparameters, seed and digest of the backbone are in `manifest.json`. The
+{_data(manifest)}
+
+Hyperparameters, seed and digest of the backbone are in `manifest.json`. The
 probabilities are divided by a temperature that was fitted out of fold. Convolutions are computed in
 int8 where that is faster; a probability differs from torch by
 {manifest.training["int8_mean_difference"]:.4f} on average.
 
 ```
 pip install --no-deps musicnn==0.1.0
-moodcue-mer-indexer train 4Q --out RUN --jobs 2
+moodcue-mer-indexer train DATA --out RUN --jobs 2
 moodcue-mer-indexer export RUN --out services/mer-indexer/src/moodcue_mer_indexer/models/mer-cnn
 ```
 
 ## Figures
 
-{metrics["protocol"]}, {metrics["n"]} clips, none of which the model that judged it had seen, nor
-any other clip of its artist:
+{metrics["protocol"]}, {metrics["n"]} songs, none of which the model that judged it had seen, nor
+any other song of its artist:
 
 | figure | value |
 |---|---|
@@ -138,16 +164,12 @@ any other clip of its artist:
 |---|---|
 {per_quadrant}
 
-The model in this folder has not been measured itself: it has seen every clip. The fold models,
+The model in this folder has not been measured itself: it has seen every song. The fold models,
 each trained on nine tenths, are the estimate. The taggers' own training songs may include some of
-the clips, with tags but without the quadrants. Always the same quadrant would have a macro-F1 of
+these songs, with tags but without the quadrants. Always the same quadrant would have a macro-F1 of
 0.100. These figures and those of DEAM, whose quadrants are uneven and whose listeners rated other
 songs, are not on one scale.
-
-Tried on the same folds and left out, because it brought nothing that the intervals could show: the
-nine emotions of Emotify as a second task, a head for the mood words of the songs and one for the
-100 features of the dataset's authors. One tagger alone was worse than both.
-
+{_TRIED.get(manifest.training["dataset"], "")}
 ## Limits
 
 - Arousal is heard well, valence less so; sad and calm music are often taken for each other.

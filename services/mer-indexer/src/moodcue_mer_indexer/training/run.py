@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from moodcue.errors import MoodcueError
 from moodcue.model_folder import WEIGHTS
-from moodcue_mer_indexer.dataset import LabelledSong, load_dataset
+from moodcue_mer_indexer.dataset import DatasetName, LabelledSong, dataset_name, load_dataset
 from moodcue_mer_indexer.evaluate import song_digest
 from moodcue_mer_indexer.mel import MelSettings
 from moodcue_mer_indexer.metrics import scored
@@ -138,7 +138,7 @@ def train(
     """
     torch.set_num_threads(1)
     network = load_backbone(taggers)
-    songs = load_dataset(data)
+    songs, dataset = load_dataset(data), dataset_name(data)
     run = RunSettings(
         folds=folds,
         split_seed=SPLIT_SEED,
@@ -166,6 +166,7 @@ def train(
             data=loaded,
             seen=seen,
             run=run,
+            dataset=dataset,
             metrics=metrics if final else {},
         )
         log.info("model written", folder=str(folder))
@@ -247,6 +248,7 @@ def _export(
     data: _Data,
     seen: Sequence[int],
     run: RunSettings,
+    dataset: DatasetName,
     metrics: dict[str, Any],
 ) -> None:
     """Write a model folder in int8, unless it answers otherwise than torch."""
@@ -271,6 +273,7 @@ def _export(
         mel=run.mel,
         digests=[song_digest(data.songs[i].path) for i in seen],
         training={
+            "dataset": dataset,
             "songs": len(seen),
             "folds": run.folds,
             "backbone": {"package": "musicnn 0.1.0", "digest": run.backbone},
