@@ -63,11 +63,31 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         album_artist: of the whole album.
         genre: as the file names it.
         year: of the release.
+        track: number on its disc.
+        disc: number in its album.
+        track_gain_db: ReplayGain: what brings the song to -18 LUFS.
+        album_gain_db: ReplayGain: what brings its album there.
+        recording_id: of the recording, at MusicBrainz.
+        release_id: of the release, at MusicBrainz.
+        artist_id: of the artist, at MusicBrainz.
+        has_cover: whether the file carries a picture.
+        codec: such as ``mp3``, ``flac``, ``opus``, ``vorbis``, ``aac``, ``alac``, ``wma``, ``pcm``.
+        bitrate_kbps: of the sound, kbit/s.
     """
 
     album_artist: str = ""
     genre: str = ""
     year: int | None = None
+    track: int | None = None
+    disc: int | None = None
+    track_gain_db: float | None = None
+    album_gain_db: float | None = None
+    recording_id: str = ""
+    release_id: str = ""
+    artist_id: str = ""
+    has_cover: bool = False
+    codec: str = ""
+    bitrate_kbps: int | None = None
 
 
 class Song(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ import structlog
 
 from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import QUADRANTS
-from moodcue_mer_indexer.audio import AudioError, FailureKind, check_readable
+from moodcue_mer_indexer.audio import AudioError, FailureKind, check_readable, stream_audio
 from moodcue_mer_indexer.emotion import SongEmotion
+from moodcue_mer_indexer.fingerprint import FingerprintMeter
 from moodcue_mer_indexer.model import MerModel
 from moodcue_mer_indexer.processes import Died, allow_seconds, run_in_order
 from moodcue_mer_indexer.tags import SongTags, read_tags
@@ -36,10 +37,17 @@ _SECONDS_AT_MOST = 86_400.0
 
 @dataclass(frozen=True, kw_only=True)
 class Analysed:
-    """What a file holds."""
+    """What a file holds.
+
+    Attributes:
+        tags: What it says of itself.
+        emotion: What its sound expresses.
+        fingerprint: By which the recording is known again, see `fingerprint`.
+    """
 
     tags: SongTags
     emotion: SongEmotion
+    fingerprint: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +124,10 @@ def analyse_file(
         check_readable(path)
         tags = read_tags(path)
         allow_seconds(_time_limit(tags.duration_seconds))
-        return Analysed(tags=tags, emotion=model.song_emotion(path))
+        meter = FingerprintMeter(sample_rate=model.mel.sample_rate)
+        blocks = stream_audio(path, sample_rate=model.mel.sample_rate)
+        emotion = model.emotion_of(meter.samples(blocks))
+        return Analysed(tags=tags, emotion=emotion, fingerprint=meter.result())
     except AudioError as error:
         return Failure(
             kind=error.kind,

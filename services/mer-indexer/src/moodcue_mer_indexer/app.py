@@ -179,6 +179,7 @@ def build_and_announce(
         "announced": announced,
         "analysed": report.analysed,
         "unchanged": report.unchanged,
+        "folded": report.folded,
         "failed": len(report.failures),
         "failed_by_kind": Counter(failure.kind for failure in report.failures.values()),
         "failures": {path: explained(failure) for path, failure in report.failures.items()},

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue_mer_indexer.audio import stream_audio
+from moodcue_mer_indexer.fingerprint import FingerprintMeter
 from moodcue_mer_indexer.model import MerModel
 from moodcue_mer_indexer.tags import read_tags
 
@@ -103,11 +104,14 @@ def _listen(path: Path, *, model: MerModel, watch: Stopwatch) -> float:
             samples += block.size
             yield block
 
+    meter = FingerprintMeter(sample_rate=model.mel.sample_rate)
     with watch.stage("tags"):
         read_tags(path)
     blocks = watch.each("decode", stream_audio(path, sample_rate=model.mel.sample_rate))
     with watch.stage("mel"):
-        patches, step = model.listen(counted(blocks))
+        patches, step = model.listen(watch.each("fingerprint", meter.samples(counted(blocks))))
+    with watch.stage("fingerprint"):
+        meter.result()
     with watch.stage("network"):
         model.judge(patches, step=step)
     return samples / model.mel.sample_rate

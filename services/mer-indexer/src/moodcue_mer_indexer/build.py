@@ -13,6 +13,7 @@ from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.analysis import BAD_NAME, Analysed, Failure, analyse_files
 from moodcue_mer_indexer.audio import AUDIO_SUFFIXES
 from moodcue_mer_indexer.catalog import Catalog
+from moodcue_mer_indexer.duplicates import find_duplicates
 from moodcue_mer_indexer.emotion import Moment
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.progress import show_progress
@@ -37,6 +38,7 @@ class BuildReport:
         published: Whether it is new; False when nothing had changed.
         analysed: Files that were analysed.
         unchanged: Files whose earlier findings were used.
+        folded: Files that are no songs of their own, as a better one has the same recording.
         failures: By relative path, why a file cannot be used.
     """
 
@@ -44,6 +46,7 @@ class BuildReport:
     published: bool
     analysed: int
     unchanged: int
+    folded: int
     failures: dict[str, Failure]
 
 
@@ -90,10 +93,19 @@ def build_index(
         if len(failures) == len(files):
             raise LibraryError(
                 f"none of the {len(files)} files in {music} can be used, for instance: "
-                + "; ".join(f"{path}: {reason}" for path, reason in list(failures.items())[:3])
+                + "; ".join(
+                    f"{path}: {failure.reason}; {failure.remedy}"
+                    for path, failure in list(failures.items())[:3]
+                )
             )
+        duplicates = find_duplicates(catalog.analysed())
+        folded = {path for others in duplicates.values() for path in others}
         manifest, published = publish_index(
-            (_song(relative, found) for relative, found in catalog.analysed()),
+            (
+                _song(relative, found, duplicates=duplicates.get(relative, ()))
+                for relative, found in catalog.analysed()
+                if relative not in folded
+            ),
             index=index,
             origin=Origin(
                 music_root=music,
@@ -107,6 +119,7 @@ def build_index(
         published=published,
         analysed=analysed,
         unchanged=len(files) - analysed - len(failures),
+        folded=len(folded),
         failures=failures,
     )
 
@@ -164,7 +177,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _song(relative: str, found: Analysed) -> Song:
+def _song(relative: str, found: Analysed, *, duplicates: tuple[str, ...]) -> Song:
     emotion = found.emotion
     moments = emotion.trajectory
     return Song(
@@ -183,6 +196,8 @@ def _song(relative: str, found: Analysed) -> Song:
         trajectory=tuple((moment.valence, moment.arousal) for moment in moments),
         opening=_mean(m for m in moments if m.seconds < _END_SECONDS),
         ending=_mean(m for m in moments if m.seconds > moments[-1].seconds - _END_SECONDS),
+        tags=found.tags.more,
+        duplicates=duplicates,
     )
 
 

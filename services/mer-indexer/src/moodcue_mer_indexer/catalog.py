@@ -22,7 +22,7 @@ _failure = msgspec.msgpack.Decoder(Failure).decode
 CATALOG = "catalog.sqlite"
 """Name of the file in the index folder."""
 
-_VERSION = 3
+_VERSION = 4
 """Raised when what is kept can no longer be read, or would be found otherwise today."""
 
 _SCHEMA = """
