@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from moodcue.library_index import read_manifest
-from moodcue.songs import Song, SongTable, open_songs
+from moodcue.songs import Song, SongTable, Tags, open_songs
 from moodcue_mer_indexer.emotion import summarise
 from moodcue_mer_indexer.publish import Origin, publish_index, song_id
 
@@ -21,6 +21,7 @@ def make_song(
     title: str = "",
     seconds: float = 180.4,
     duplicates: tuple[str, ...] = (),
+    tags: Tags | None = None,
 ) -> Song:
     """Make a song that has these probabilities from beginning to end."""
     emotion = summarise([quadrants], patch_seconds=1)
@@ -41,6 +42,7 @@ def make_song(
         opening=point,
         ending=point,
         duplicates=duplicates,
+        tags=tags or Tags(),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from mer_songs import make_song, publish
 
+from moodcue.songs import Tags
 from moodcue.taxonomy import EMOTIONS
 from moodcue_mer_indexer.cli import main
 
@@ -20,7 +21,7 @@ def index(tmp_path: Path) -> Path:
         [
             make_song("ночь 夜/#1 ☂.mp3", CALM, artist="Ä, B", title='Two\nlines "q"'),
             make_song("b.flac", CALMER, seconds=0),
-            make_song("c.opus", SAD),
+            make_song("c.opus", SAD, tags=Tags(genre="Fado", year=1999)),
             make_song("d.wav", UNSURE, duplicates=("e.mp3", "f.mp3")),
             make_song("two\nlines.mp3", CALM),
         ],
@@ -111,6 +112,8 @@ def test_the_table_has_a_row_for_every_song(
     assert float(song["valence"]) == pytest.approx(0.9, abs=0.01)
     assert sum(float(song[name]) for name in EMOTIONS) == pytest.approx(1, abs=0.001)
     assert by_path["d.wav"]["copies"] == "2"
+    assert (by_path["c.opus"]["genre"], by_path["c.opus"]["year"]) == ("Fado", "1999")
+    assert (by_path["d.wav"]["genre"], by_path["d.wav"]["year"]) == ("", "")
 
 
 def test_a_table_that_cannot_be_written_is_one_clear_line(

@@ -57,6 +57,8 @@ def _cells(song: Song) -> Iterator[tuple[str, Any]]:
     yield "title", song.title
     yield "artist", song.artist
     yield "album", song.album
+    yield "genre", song.tags.genre
+    yield "year", song.tags.year
     yield "duration_seconds", round(song.duration_seconds, 1)
     yield "quadrant", quadrant_of(valence=song.valence, arousal=song.arousal)
     numbers = {
