@@ -166,6 +166,14 @@ def test_feedback_after_a_mood_by_hand_is_about_the_songs_of_that_mood(
     assert ask(answerer, window()).place == seen.place
 
 
+def test_feedback_from_the_far_future_is_kept_like_any_other(answerer: Answerer) -> None:
+    gone = ask(answerer, window()).songs[0].song
+    tell(answerer, gone, FeedbackKind.DISLIKE, time=2**64 - 1)
+
+    assert gone not in keys(ask(answerer, window()))
+    assert answerer.log_problem is None
+
+
 def test_feedback_asks_for_as_many_songs_as_it_says(answerer: Answerer) -> None:
     before = ask(answerer, request(mood="calm", count=3))
     after = tell(answerer, before.songs[0].song, FeedbackKind.LIKE, count=8)

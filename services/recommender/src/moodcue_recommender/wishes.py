@@ -27,6 +27,9 @@ from moodcue_recommender.vectors import checked_probabilities
 
 Question = EmotionWindow | RecommendationRequest
 
+_LATEST = 2**62
+"""In the year 2116; with what feedback adds to it, a later time would not fit a column."""
+
 _NOT_YET = Mood(
     confidence=0.0,
     hold=HoldReason.NOBODY,
@@ -197,4 +200,5 @@ def _told(
         raise ProtocolError(f"there is no song {feedback.song} in the library")
     song = library.songs.song(number)
     artist = "" if song.artist.casefold() == UNKNOWN_ARTIST else song.artist
-    return taste.after(feedback, title=song.title, artist=artist, time=time, rules=rules.taste)
+    said = min(time, _LATEST)
+    return taste.after(feedback, title=song.title, artist=artist, time=said, rules=rules.taste)
