@@ -50,12 +50,12 @@ class Weights:
     """
 
     repeat_memory: int = 20
-    margin: float = 0.3
-    pool: float = 0.13
-    widening: float = 1.0
-    slope: float = 0.005
+    margin: float = 0.33
+    pool: float = 0.135
+    widening: float = 1.5
+    slope: float = 0.002
     wait: float = 0.01
-    variety: float = 0.005
+    variety: float = 0.003
     artist_cap: int = 1
     artist_cost: float = 0.2
 

@@ -42,7 +42,7 @@ and pleasant, and people whose faces show nothing in particular are given calm, 
 surprise nobody can say whether it is a pleasant one; it leans to the pleasant side.
 """
 
-SHARPNESS = 3.0
+SHARPNESS = 4.0
 """Exponent of the probabilities before they are averaged, so that what is shown most decides."""
 
 DECIDED = 0.4
