@@ -6,6 +6,7 @@ import httpx
 import pytest
 from gateway_harness import RunningGateway, System
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
+from structlog.testing import capture_logs
 
 STATIC = Path(__file__).resolve().parents[1] / "src" / "moodcue_gateway" / "static"
 
@@ -103,7 +104,11 @@ def test_an_unexpected_failure_tells_no_secret(
         raise RuntimeError("secret")
 
     monkeypatch.setattr(gateway.parts.live, "recommendations", fail)
-    answer = gateway.client.get("/v1/recommendations")
+    # Drawn for a terminal, with all variables, the traceback takes longer than the client waits.
+    with capture_logs() as lines:
+        answer = gateway.client.get("/v1/recommendations")
+
+    assert "request.failed" in [line["event"] for line in lines]
 
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
