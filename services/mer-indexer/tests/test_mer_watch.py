@@ -290,7 +290,7 @@ def test_a_watching_process_keeps_the_index_fresh(
         assert isinstance(message.event, IndexPublished)
         assert message.event.generation == read_manifest(index).generation
 
-        write_audio(music / "two.opus", sound=tone(seconds=2))
+        write_audio(tmp_path / "two.opus", sound=tone(seconds=2)).rename(music / "two.opus")
         (music / "bad.mp3").write_bytes(b"")
         patiently(lambda: titles(index) == ["one", "two"], "a song came")
         patiently(lambda: "bad.mp3" in (tmp_path / "log").read_text(), "the bad file is named")
@@ -368,7 +368,7 @@ def test_the_music_of_the_listener_takes_the_place_of_the_composed(
 
     with indexer(tmp_path, "run", BUS_PORT=str(address.port), **variables) as process:
         patiently(lambda: len(lines(tmp_path / "results")) == 1, "the composed library")
-        write_audio(music / "mine.flac", sound=tone(seconds=2))
+        write_audio(tmp_path / "mine.flac", sound=tone(seconds=2)).rename(music / "mine.flac")
         patiently(lambda: len(lines(tmp_path / "results")) == 2, "the listener's")
         assert stopped(process) == 0
 
