@@ -197,6 +197,17 @@ def test_the_first_song_begins_as_the_one_that_plays_ends() -> None:
     assert "begins as the song before it ends" in found.songs[0].reason
 
 
+def test_a_song_that_fits_worse_is_not_put_first_for_its_beginning() -> None:
+    playing = replace(make_song("playing", 0.9, 0.9), ending=(-0.5, 0.9))
+    tense = replace(make_song("tense", -0.2, 0.9), opening=(-0.5, 0.9))
+    library = library_of([*corner(4, 0.9, 0.9, "song"), tense, playing])
+    history = History()
+    history.add([playing.id])
+    found = rank(library, HAPPY, count=6, history=history)
+    assert "tense" in [song.title for song in found.songs]
+    assert found.songs[0].title != "tense"
+
+
 def test_feedback_reorders_songs_that_fit_and_brings_in_none_that_does_not() -> None:
     library = library_of([*corner(10, 0.9, 0.9, "cheerful"), *corner(10, -0.9, -0.9, "sad")])
     before = rank(library, HAPPY, count=2)

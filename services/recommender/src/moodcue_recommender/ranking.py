@@ -30,6 +30,9 @@ NEAREST = 1000
 _NOTICED = 0.25
 """How much nearer on the plane a song must begin to be put first."""
 
+_NEARLY_AS_GOOD = 0.1
+"""How much lower than the best score of an answer that of the first song may be."""
+
 UNKNOWN_ARTIST = "unknown artist"
 """What the indexer writes, in any case, where a file names none: no artist at all."""
 
@@ -104,7 +107,7 @@ def rank(
     )
     total = len(library.songs)
     choices = choose(candidates, weights, count=count, library=total)
-    choices = _following(choices, library, places, history.playing)
+    choices = _following(choices, library, places, fit, history.playing)
     songs = tuple(
         _match(
             song(ids[choice.position]),
@@ -147,16 +150,22 @@ def _shares(
 
 
 def _following(
-    choices: list[Choice], library: Library, places: NDArray[np.int64], playing: int | None
+    choices: list[Choice],
+    library: Library,
+    places: NDArray[np.int64],
+    fit: NDArray[np.float64],
+    playing: int | None,
 ) -> list[Choice]:
-    """Put first the song whose beginning is nearest to the end of the one that plays."""
+    """Put first, of those that fit best, the song that begins most like the end of what plays."""
     if playing is None or playing not in library.songs or not choices:
         return choices
+    positions = [choice.position for choice in choices]
     end = library.songs.ending[library.songs.place(playing)]
-    begins = library.songs.opening[places[[choice.position for choice in choices]]]
-    apart = np.linalg.norm(begins - end, axis=1)
+    apart = np.linalg.norm(library.songs.opening[places[positions]] - end, axis=1)
+    scores = fit[positions]
+    apart[scores < scores.max() - _NEARLY_AS_GOOD] = np.inf
     first = int(apart.argmin())
-    if apart[0] - apart[first] < _NOTICED:
+    if first == 0 or apart[0] - apart[first] < _NOTICED:
         return choices
     moved = Choice(choices[first].position, Rule.FOLLOWS, choices[first].early)
     return [moved, *choices[:first], *choices[first + 1 :]]
