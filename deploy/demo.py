@@ -169,8 +169,8 @@ def prepare_library(environment: dict[str, str], stop: threading.Event) -> None:
     for line in output.splitlines():
         report = json.loads(line)
         say(f"the library has {report['songs']} songs, {report['analysed']} of them new")
-        for path, reason in report["failures"].items():
-            say(f"left out {path}: {reason}")
+        for path, failure in report["failures"].items():
+            say(f"left out {path}: {failure['reason']}; {failure['remedy']}")
 
 
 def services(workers: int, *, camera: str) -> list[Child]:
