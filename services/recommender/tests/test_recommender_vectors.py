@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from moodcue.errors import ProtocolError
@@ -31,6 +31,7 @@ def test_a_cosine_query_is_a_unit_vector_that_keeps_the_proportions(
     assert int(vector.argmax()) == int(np.argmax(probabilities))
 
 
+@example([0.0, 0.0, 0.0, 0.0, 0.974609375, 0.0, 0.11])
 @given(sevens)
 def test_songs_are_chosen_for_a_point_of_the_plane_that_has_a_direction_of_length_one(
     probabilities: list[float],

@@ -237,6 +237,6 @@ def _timed(work: Callable[[], T]) -> tuple[Seconds, T]:
     wall, processor = time.perf_counter(), sum(os.times()[:4])
     result = work()
     return Seconds(
-        wall=round(time.perf_counter() - wall, 2),
-        processor=round(sum(os.times()[:4]) - processor, 2),
+        wall=round(time.perf_counter() - wall, 3),
+        processor=round(sum(os.times()[:4]) - processor, 3),
     ), result

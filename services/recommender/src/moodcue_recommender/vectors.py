@@ -94,7 +94,12 @@ def target_of(probabilities: Sequence[float]) -> Point:
     weights = _weights(probabilities)
     valence = sum(w * v for w, (v, _) in zip(weights, _PLACES, strict=True))
     arousal = sum(w * a for w, (_, a) in zip(weights, _PLACES, strict=True))
-    return valence, arousal
+    # Rounding may carry a mean of corners a little beyond them.
+    return _on_plane(valence), _on_plane(arousal)
+
+
+def _on_plane(value: float) -> float:
+    return max(-1.0, min(1.0, value))
 
 
 def _weights(probabilities: Sequence[float]) -> list[float]:
