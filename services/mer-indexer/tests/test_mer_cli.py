@@ -77,6 +77,23 @@ def test_predict_prints_one_object_per_file_and_names_what_is_broken(
     assert main(["predict", str(song)]) == 0
 
 
+def test_facts_say_how_loud_and_bright_a_file_is_and_name_what_is_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = write_audio(tmp_path / "song.flac", sound=tone(seconds=3))
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"words" * 1000)
+
+    code = main(["facts", str(song), str(broken)])
+
+    first, second = results(capsys)
+    assert code == FILES_FAILED
+    assert -60 < first["loudness_dbfs"] < 0
+    assert 20 < first["centroid_hertz"] < first["roll_off_hertz"] + first["bandwidth_hertz"]
+    assert first["tempo_bpm"] is None
+    assert second["error"].keys() == {"kind", "reason", "remedy"}
+
+
 def test_predict_with_processes_gives_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moodcue_mer_indexer.features import FactsMeter, SongFacts
+from moodcue_mer_indexer.features import FactsMeter, SongFacts, song_facts
 from moodcue_mer_indexer.mel import MelSettings, stream_log_mel
 
 librosa = pytest.importorskip("librosa")
@@ -35,12 +35,8 @@ SEMITONES = {"C": 0, "D": 2, "Eb": 3, "F#": 6, "A": 9, "B": 11}
 def facts_of(
     samples: NDArray[np.float32], *, settings: MelSettings = FINE, block: int = 8000
 ) -> SongFacts:
-    meter = FactsMeter(mel=settings)
     blocks = (samples[start : start + block] for start in range(0, samples.size, block))
-    spectrogram = stream_log_mel(meter.samples(blocks), settings=settings)
-    for _ in meter.spectrogram(spectrogram):
-        pass
-    return meter.result()
+    return song_facts(blocks, mel=settings)
 
 
 def noise(seconds: float, *, level: float = 0.1, seed: int = 0) -> NDArray[np.float32]:

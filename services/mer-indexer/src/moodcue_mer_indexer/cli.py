@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
+    _add_facts(commands)
     _add_evaluate(commands)
     _add_build(commands)
     _add_watch(commands)
@@ -56,6 +57,13 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     _add_model_and_workers(predict, workers=1)
     predict.set_defaults(command="predict")
+
+
+def _add_facts(commands: Any) -> None:
+    facts = commands.add_parser("facts", help="print tempo, key, loudness and sound of audio files")
+    facts.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    facts.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
+    facts.set_defaults(command="facts")
 
 
 def _add_evaluate(commands: Any) -> None:

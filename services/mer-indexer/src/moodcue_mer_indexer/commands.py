@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
+
 from moodcue.errors import MoodcueError
 from moodcue.library_index import read_manifest
 from moodcue.model_folder import load_manifest
@@ -22,11 +24,13 @@ from moodcue_mer_indexer.analysis import (
     analyse_files,
     explained,
 )
+from moodcue_mer_indexer.audio import AudioError, check_readable, stream_audio
 from moodcue_mer_indexer.balance import balance_of
 from moodcue_mer_indexer.bench import measure
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
+from moodcue_mer_indexer.features import song_facts
 from moodcue_mer_indexer.library import LibraryError
-from moodcue_mer_indexer.model import shipped_model_folder
+from moodcue_mer_indexer.model import MerModel, shipped_model_folder
 from moodcue_mer_indexer.picture import draw_library, write_picture
 from moodcue_mer_indexer.playlists import write_playlists
 from moodcue_mer_indexer.progress import show_progress
@@ -74,6 +78,21 @@ def _prediction(answer: Analysed | Failure) -> dict[str, Any]:
         "arousal": emotion.arousal,
         "emotions": dict(zip(EMOTIONS, emotion.emotions, strict=True)),
     }
+
+
+def _facts(options: argparse.Namespace) -> int:
+    mel = MerModel(_model_folder(options)).mel
+    failed = False
+    for path in options.paths:
+        try:
+            check_readable(path)
+            facts = song_facts(stream_audio(path, sample_rate=mel.sample_rate), mel=mel)
+            _print({"path": str(path), **msgspec.structs.asdict(facts)})
+        except AudioError as error:
+            reason = {"kind": error.kind, "reason": error.reason, "remedy": error.remedy}
+            _print({"path": str(path), "error": reason})
+            failed = True
+    return FILES_FAILED if failed else 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -277,6 +296,7 @@ def _run(_: argparse.Namespace) -> int:
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "predict": _predict,
+    "facts": _facts,
     "evaluate": _evaluate,
     "build": _build,
     "watch": _watch,

@@ -1,8 +1,8 @@
 """Facts of a song that a listener would name: how loud, how bright, how fast, in which key.
 
-They are measured in the pass that the model listens in: the tempo from the spectrogram that the
-model takes anyway, the rest from one Fourier transform per quarter of a second. Nothing that is
-kept grows with the length of a song.
+They are measured in one pass over a song: the tempo from the spectrogram of all of it, of which the
+model hears only some places, the rest from one Fourier transform per quarter of a second. Nothing
+that is kept grows with the length of a song.
 
 Centroid, bandwidth and roll-off are those of librosa (magnitudes as weights, 85 % roll-off), the
 mean over windows that are not silent. The key is the one of the 24 profiles of Krumhansl and
@@ -24,9 +24,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from moodcue_mer_indexer.mel import MelSettings, hann_window
+from moodcue_mer_indexer.mel import MelSettings, hann_window, stream_log_mel
 
-__all__ = ["FactsMeter", "SongFacts", "tempo_of"]
+__all__ = ["FactsMeter", "SongFacts", "song_facts", "tempo_of"]
 
 _WINDOW: Final = 4096
 _ROLL_OFF: Final = 0.85
@@ -102,12 +102,6 @@ class FactsMeter:
             self.add_samples(block)
             yield block
 
-    def spectrogram(self, pieces: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Pass pieces of the spectrogram on, and measure them."""
-        for piece in pieces:
-            self.add_spectrogram(piece)
-            yield piece
-
     def add_samples(self, block: NDArray[np.float32]) -> None:
         """Measure the samples that follow, shape ``(samples,)``, full scale -1 to 1."""
         if block.size == 0:
@@ -155,6 +149,19 @@ class FactsMeter:
         chroma = magnitudes @ _chroma_bank(self._rate)
         # Each window counts alike, or a loud chorus would decide the key alone.
         self._chroma += (chroma / (chroma.sum(axis=1, keepdims=True) + 1e-12)).sum(axis=0)
+
+
+def song_facts(blocks: Iterable[NDArray[np.float32]], *, mel: MelSettings) -> SongFacts:
+    """Return the facts of a song.
+
+    Args:
+        blocks: Consecutive samples at the rate of `mel`, mono, each of shape ``(samples,)``.
+        mel: Settings of the spectrogram that the tempo is taken from.
+    """
+    meter = FactsMeter(mel=mel)
+    for piece in stream_log_mel(meter.samples(blocks), settings=mel):
+        meter.add_spectrogram(piece)
+    return meter.result()
 
 
 class _PulseMeter:
