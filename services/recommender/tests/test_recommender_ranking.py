@@ -197,6 +197,20 @@ def test_the_first_song_begins_as_the_one_that_plays_ends() -> None:
     assert "begins as the song before it ends" in found.songs[0].reason
 
 
+def test_no_song_that_does_not_fit_comes_in_place_of_one_that_came_lately() -> None:
+    # Two artists have all that fits, so that the cap looks for others as soon as some have waited.
+    cheerful = [
+        replace(make_song(f"cheerful {i}", valence, 0.9), artist=f"band {i % 2}")
+        for i, valence in enumerate((0.6, 0.55, 0.5, 0.1, 0.08, -0.15))
+    ]
+    library = library_of([*cheerful, *(make_song(f"tense {i}", -0.4, 0.78) for i in range(5))])
+    history = History()
+    for _ in range(4):
+        answer = rank(library, HAPPY, count=5, history=history)
+        assert not [song.title for song in answer.songs if song.title.startswith("tense")]
+        history.add(ids(answer))
+
+
 def test_a_song_that_fits_worse_is_not_put_first_for_its_beginning() -> None:
     playing = replace(make_song("playing", 0.9, 0.9), ending=(-0.5, 0.9))
     tense = replace(make_song("tense", -0.2, 0.9), opening=(-0.5, 0.9))

@@ -18,6 +18,9 @@ Vector = NDArray[np.float64]
 _FAR = 1e6
 """More than all rules weigh together."""
 
+_ANSWERS = 5
+"""How many answers the songs that fit should be enough for."""
+
 
 class Rule(StrEnum):
     """Why a song is not where its fit alone would put it."""
@@ -131,7 +134,8 @@ def choose(candidates: Candidates, weights: Weights, *, count: int, library: int
     value = candidates.fit - (1 - weights.slope) * above + waited + candidates.taste
     # The memory shrinks with what fits: better the same sad song than a cheerful one.
     memory = min(weights.repeat_memory, max(0, fits - count))
-    ready = candidates.stays | (candidates.wait > memory)
+    suits = np.arange(len(value)) < _suitable(candidates.fit, weights, count=count)
+    ready = candidates.stays | (suits & (candidates.wait > memory))
     shelf = _Shelf(candidates, weights)
     sameness = np.zeros(len(value))
     paid = np.zeros(len(value))
@@ -174,8 +178,21 @@ def fitting(fit: Vector, weights: Weights, *, count: int, library: int) -> int:
         count: of an answer; the pool holds at least five answers.
         library: how many songs there are in all.
     """
-    near = int(np.searchsorted(-fit, weights.margin - fit[0], side="right"))
-    return max(1, min(near, max(5 * count, round(weights.pool * library))))
+    return min(_near(fit, weights), max(_ANSWERS * count, round(weights.pool * library)))
+
+
+def _suitable(fit: Vector, weights: Weights, *, count: int) -> int:
+    """Return how many of the candidates may come at all.
+
+    Where few songs fit, neither variety nor waiting may bring in one that does not. Where many
+    do, those beyond may have their turn, too: they are hardly worse than the last that fit.
+    """
+    fits = _near(fit, weights)
+    return max(count, fits) if fits < _ANSWERS * count else len(fit)
+
+
+def _near(fit: Vector, weights: Weights) -> int:
+    return max(1, int(np.searchsorted(-fit, weights.margin - fit[0], side="right")))
 
 
 def likeness(sounds: Vector, sound: Vector) -> Vector:
