@@ -134,7 +134,7 @@ def test_a_steady_mood_gets_other_songs_each_time_of_each_camera(answerer: Answe
             song.song for song in other.recommendation.songs
         }
         played += [song.song for song in made.recommendation.songs]
-    assert len(set(played)) > 10
+    assert len(set(played)) >= 10
 
 
 def test_an_answer_says_where_the_listener_is_and_what_would_change_it(library: Library) -> None:
