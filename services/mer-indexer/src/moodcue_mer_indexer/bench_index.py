@@ -20,6 +20,7 @@ from moodcue.taxonomy import EMOTIONS, emotions_at
 from moodcue_mer_indexer.analysis import Analysed, Failure
 from moodcue_mer_indexer.build import build_index
 from moodcue_mer_indexer.emotion import summarise
+from moodcue_mer_indexer.fingerprint import FINGERPRINT_BYTES
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.publish import Origin, publish_index, song_id, unit_vectors
 from moodcue_mer_indexer.tags import SongTags
@@ -135,9 +136,11 @@ def measure_files(*, files: int, folder: Path) -> dict[str, Any]:
 
 def _make_up(paths: Sequence[Path]) -> Iterator[tuple[Path, Analysed | Failure]]:
     emotion = summarise([(0.7, 0.1, 0.1, 0.1)] * _MOMENTS, patch_seconds=_MOMENT_SECONDS)
+    generator = np.random.default_rng(0)
     for path in paths:
         tags = SongTags(title=path.stem, artist="Artist", album="", duration_seconds=0.1)
-        yield path, Analysed(tags=tags, emotion=emotion)
+        fingerprint = generator.bytes(FINGERPRINT_BYTES)
+        yield path, Analysed(tags=tags, emotion=emotion, fingerprint=fingerprint)
 
 
 def _build_by_command(music: Path, index: Path) -> dict[str, Any]:

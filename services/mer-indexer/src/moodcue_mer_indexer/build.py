@@ -98,14 +98,8 @@ def build_index(
                     for path, failure in list(failures.items())[:3]
                 )
             )
-        duplicates = find_duplicates(catalog.analysed())
-        folded = {path for others in duplicates.values() for path in others}
         manifest, published = publish_index(
-            (
-                _song(relative, found, duplicates=duplicates.get(relative, ()))
-                for relative, found in catalog.analysed()
-                if relative not in folded
-            ),
+            _songs(catalog),
             index=index,
             origin=Origin(
                 music_root=music,
@@ -114,12 +108,13 @@ def build_index(
                 content=catalog.digest(),
             ),
         )
+    usable = len(files) - len(failures)
     return BuildReport(
         manifest=manifest,
         published=published,
         analysed=analysed,
-        unchanged=len(files) - analysed - len(failures),
-        folded=len(folded),
+        unchanged=usable - analysed,
+        folded=usable - manifest.songs,
         failures=failures,
     )
 
@@ -175,6 +170,15 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _songs(catalog: Catalog) -> Iterator[Song]:
+    """Yield the songs of the usable files; those of a recording are compared at the first."""
+    duplicates = find_duplicates(catalog.analysed())
+    folded = {path for others in duplicates.values() for path in others}
+    for relative, found in catalog.analysed():
+        if relative not in folded:
+            yield _song(relative, found, duplicates=duplicates.get(relative, ()))
 
 
 def _song(relative: str, found: Analysed, *, duplicates: tuple[str, ...]) -> Song:

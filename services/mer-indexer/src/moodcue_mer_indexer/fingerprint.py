@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from moodcue_mer_indexer.mel import hann_window
 
-__all__ = ["SAME_BELOW", "FingerprintMeter", "bit_error_rate", "recordings"]
+__all__ = ["FINGERPRINT_BYTES", "SAME_BELOW", "FingerprintMeter", "bit_error_rate", "recordings"]
 
 SAME_BELOW: Final = 0.3
 """Share of bits that differ in two encodings of one recording: at most 0.16 was measured, and at
@@ -26,6 +26,9 @@ _FRAMES: Final = 480
 _WINDOW_SECONDS: Final = 0.256
 _HOP_SECONDS: Final = 0.064
 _BITS: Final = 32
+FINGERPRINT_BYTES: Final = _FRAMES * _BITS // 8
+"""Of a song of 31 seconds or more; a shorter one has fewer."""
+
 _HERTZ: Final = (300.0, 2000.0)
 
 # What identifies a song has begun by then: recordings with one introduction differ later.
@@ -64,7 +67,10 @@ class FingerprintMeter:
             yield block
 
     def result(self) -> bytes:
-        """Return at most 480 words of 32 bits, big-endian; none for silence or under 0.4 s."""
+        """Return words of 32 bits, big-endian, at most `FINGERPRINT_BYTES`.
+
+        There are none for silence and for less than 0.4 s.
+        """
         window = round(_WINDOW_SECONDS * self._rate)
         hop = round(_HOP_SECONDS * self._rate)
         samples = np.concatenate([np.empty(0, dtype=np.float32), *self._kept])
