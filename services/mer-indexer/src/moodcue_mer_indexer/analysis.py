@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -26,9 +27,12 @@ __all__ = [
     "analyse_files",
     "explained",
     "run_in_processes",
+    "unless_bad",
 ]
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _SECONDS_PER_FILE = 300
 _SECONDS_PER_SECOND_OF_SOUND = 1.0
@@ -115,12 +119,9 @@ def analyse_file(
         model_folder: Of the model.
         allow_seconds: Is told how long it may take from now on, once its length is known.
     """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return BAD_NAME
     model = _model(model_folder)
-    try:
+
+    def analyse() -> Analysed:
         check_readable(path)
         tags = read_tags(path)
         allow_seconds(_time_limit(tags.duration_seconds))
@@ -128,6 +129,23 @@ def analyse_file(
         blocks = stream_audio(path, sample_rate=model.mel.sample_rate)
         emotion = model.emotion_of(meter.samples(blocks))
         return Analysed(tags=tags, emotion=emotion, fingerprint=meter.result())
+
+    return unless_bad(path, analyse)
+
+
+def unless_bad(path: Path, work: Callable[[], T]) -> T | Failure:
+    """Return what work on a file gives, or why the file cannot be used.
+
+    Args:
+        path: The file.
+        work: Reads it.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return BAD_NAME
+    try:
+        return work()
     except AudioError as error:
         return Failure(
             kind=error.kind,

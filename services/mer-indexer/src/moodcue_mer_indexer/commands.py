@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,6 @@ import msgspec
 
 from moodcue.errors import MoodcueError
 from moodcue.library_index import read_manifest
-from moodcue.model_folder import load_manifest
 from moodcue.settings import load_settings
 from moodcue.songs import open_songs
 from moodcue.taxonomy import EMOTIONS, QUADRANTS
@@ -23,8 +23,9 @@ from moodcue_mer_indexer.analysis import (
     analyse_file,
     analyse_files,
     explained,
+    unless_bad,
 )
-from moodcue_mer_indexer.audio import AudioError, check_readable, stream_audio
+from moodcue_mer_indexer.audio import stream_audio
 from moodcue_mer_indexer.balance import balance_of
 from moodcue_mer_indexer.bench import measure
 from moodcue_mer_indexer.evaluate import evaluate_held_out_folds, evaluate_model
@@ -56,7 +57,6 @@ def _model_folder(options: argparse.Namespace) -> Path:
 
 def _predict(options: argparse.Namespace) -> int:
     folder = _model_folder(options)
-    load_manifest(folder, labels=QUADRANTS)
     if options.workers > 1:
         answers = analyse_files(options.paths, model_folder=folder, workers=options.workers)
     else:
@@ -70,7 +70,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _prediction(answer: Analysed | Failure) -> dict[str, Any]:
     if isinstance(answer, Failure):
-        return {"error": explained(answer)}
+        return _error(answer)
     emotion = answer.emotion
     return {
         "quadrants": dict(zip(QUADRANTS, emotion.quadrants, strict=True)),
@@ -80,18 +80,19 @@ def _prediction(answer: Analysed | Failure) -> dict[str, Any]:
     }
 
 
+def _error(failure: Failure) -> dict[str, Any]:
+    return {"error": explained(failure)}
+
+
 def _facts(options: argparse.Namespace) -> int:
     mel = MerModel(_model_folder(options)).mel
     failed = False
     for path in options.paths:
-        try:
-            check_readable(path)
-            facts = song_facts(stream_audio(path, sample_rate=mel.sample_rate), mel=mel)
-            _print({"path": str(path), **msgspec.structs.asdict(facts)})
-        except AudioError as error:
-            reason = {"kind": error.kind, "reason": error.reason, "remedy": error.remedy}
-            _print({"path": str(path), "error": reason})
-            failed = True
+        blocks = stream_audio(path, sample_rate=mel.sample_rate)
+        answer = unless_bad(path, partial(song_facts, blocks, mel=mel))
+        failed = failed or isinstance(answer, Failure)
+        facts = _error(answer) if isinstance(answer, Failure) else msgspec.structs.asdict(answer)
+        _print({"path": str(path), **facts})
     return FILES_FAILED if failed else 0
 
 
