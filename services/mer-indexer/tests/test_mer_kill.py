@@ -40,7 +40,7 @@ from moodcue_mer_indexer import build, publish
 from moodcue_mer_indexer.model import shipped_model_folder
 
 music, index, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-flush, flushed = publish._flush, []
+flush, flushed = publish.flush, []
 
 def flush_or_die(path):
     flushed.append(path)
@@ -48,7 +48,7 @@ def flush_or_die(path):
         os.kill(os.getpid(), signal.SIGKILL)
     flush(path)
 
-publish._flush = flush_or_die
+publish.flush = flush_or_die
 build.build_index(
     music, index=index, model_folder=shipped_model_folder(), workers=1,
     analyse=lambda paths: ((path, analyse_by_name(path)) for path in paths),

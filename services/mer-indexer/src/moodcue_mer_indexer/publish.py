@@ -1,7 +1,6 @@
 """Write a library index beside the current one, then swap the manifest."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from moodcue.song_writer import write_songs
 from moodcue.songs import Song, SongColumns
 from moodcue.taxonomy import BASIC_7, EMOTIONS
 from moodcue_mer_indexer.catalog import CATALOG
+from moodcue_mer_indexer.durability import flush
 
 __all__ = ["Origin", "check_index_folder", "publish_index", "song_id", "unit_vectors"]
 
@@ -142,10 +142,10 @@ def _write_generation(
     columns = write_songs(partial, songs)
     _write_vectors(partial / VECTORS, columns)
     for name in FILES:
-        _flush(partial / name)
-    _flush(partial)
+        flush(partial / name)
+    flush(partial)
     partial.replace(folder)
-    _flush(folder.parent)
+    flush(folder.parent)
     return IndexManifest(
         format=FORMAT,
         generation=generation,
@@ -173,9 +173,9 @@ def _swap_manifest(index: Path, manifest: IndexManifest) -> None:
     temporary = index / f"{MANIFEST}{_PARTIAL}"
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     temporary.write_bytes(text + b"\n")
-    _flush(temporary)
+    flush(temporary)
     temporary.replace(index / MANIFEST)
-    _flush(index)
+    flush(index)
 
 
 def _prune(generations: Path, *, kept: Container[str]) -> None:
@@ -183,12 +183,3 @@ def _prune(generations: Path, *, kept: Container[str]) -> None:
     for path in list(generations.iterdir()):
         if path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 
+from moodcue_mer_indexer.durability import flush
 from moodcue_mer_indexer.mood_tags import MoodFields, TagError
 
 __all__ = ["rewrite_mood"]
@@ -76,17 +77,9 @@ def _take_place(copy: Path, target: Path, *, before: os.stat_result) -> None:
     with suppress(PermissionError):
         os.chown(copy, before.st_uid, before.st_gid)
     os.utime(copy)
-    _flush(copy)
+    flush(copy)
     now = target.stat()
     if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise TagError("it was changed meanwhile; run the command again")
     copy.replace(target)
-    _flush(target.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(target.parent)
