@@ -18,9 +18,6 @@ Vector = NDArray[np.float64]
 _FAR = 1e6
 """More than all rules weigh together."""
 
-_ANSWERS = 5
-"""How many answers the songs that fit should be enough for."""
-
 
 class Rule(StrEnum):
     """Why a song is not where its fit alone would put it."""
@@ -134,8 +131,7 @@ def choose(candidates: Candidates, weights: Weights, *, count: int, library: int
     value = candidates.fit - (1 - weights.slope) * above + waited + candidates.taste
     # The memory shrinks with what fits: better the same sad song than a cheerful one.
     memory = min(weights.repeat_memory, max(0, fits - count))
-    suits = np.arange(len(value)) < _suitable(candidates.fit, weights, count=count)
-    ready = candidates.stays | (suits & (candidates.wait > memory))
+    ready = candidates.stays | (candidates.wait > memory)
     shelf = _Shelf(candidates, weights)
     sameness = np.zeros(len(value))
     paid = np.zeros(len(value))
@@ -178,21 +174,8 @@ def fitting(fit: Vector, weights: Weights, *, count: int, library: int) -> int:
         count: of an answer; the pool holds at least five answers.
         library: how many songs there are in all.
     """
-    return min(_near(fit, weights), max(_ANSWERS * count, round(weights.pool * library)))
-
-
-def _suitable(fit: Vector, weights: Weights, *, count: int) -> int:
-    """Return how many of the candidates may come at all.
-
-    Where few songs fit, neither variety nor waiting may bring in one that does not. Where many
-    do, those beyond may have their turn, too: they are hardly worse than the last that fit.
-    """
-    fits = _near(fit, weights)
-    return max(count, fits) if fits < _ANSWERS * count else len(fit)
-
-
-def _near(fit: Vector, weights: Weights) -> int:
-    return max(1, int(np.searchsorted(-fit, weights.margin - fit[0], side="right")))
+    near = int(np.searchsorted(-fit, weights.margin - fit[0], side="right"))
+    return max(1, min(near, max(5 * count, round(weights.pool * library))))
 
 
 def likeness(sounds: Vector, sound: Vector) -> Vector:
@@ -221,26 +204,27 @@ class _Shelf:
         """Take the song that is worth most, -inf for those that may not be; none if there is none.
 
         A song whose artist has been taken often enough is passed over, unless the next one fits
-        too much worse.
+        too much worse than the best of those that were.
         """
-        fallback: int | None = None
+        passed: list[int] = []
         for position in np.argsort(-worth, kind="stable").tolist():
             if worth[position] == -np.inf:
                 break
             if self._candidates.recording(position) in self._recordings:
                 self.open[position] = False
-            elif self._costs_too_much(position, fallback):
+            elif self._costs_too_much(position, passed):
                 break
             elif self._is_capped(position):
                 self.capped[position] = True
-                fallback = position if fallback is None else fallback
+                passed.append(position)
             else:
                 return self._taken(position)
-        return None if fallback is None else self._taken(fallback)
+        return self._taken(passed[0]) if passed else None
 
-    def _costs_too_much(self, position: int, fallback: int | None) -> bool:
+    def _costs_too_much(self, position: int, passed: list[int]) -> bool:
         fit = self._candidates.fit
-        return fallback is not None and fit[fallback] - fit[position] > self._weights.artist_cost
+        # The candidates are in the order of their fit.
+        return bool(passed) and fit[min(passed)] - fit[position] > self._weights.artist_cost
 
     def _is_capped(self, position: int) -> bool:
         artist = self._candidates.artist(position)
