@@ -9,8 +9,9 @@ from recommender_harness import HAPPY, RULES, SAD, window
 
 from moodcue.events import EmotionWindow, Guidance, HoldReason, Mode
 from moodcue.taxonomy import EMOTIONS, dominant_emotion, vector_from_mapping
-from moodcue_recommender.modes import GOALS, Point, came_nearer, next_target
+from moodcue_recommender.modes import GOALS, came_nearer, next_target
 from moodcue_recommender.rooms import Room, after_window, holds_on, wanted, with_mode
+from moodcue_recommender.vectors import Point
 
 ROOM = RULES.room
 BARELY_SAD = vector_from_mapping({"sadness": 0.4, "happiness": 0.3, "neutral": 0.3})

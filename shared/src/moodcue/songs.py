@@ -21,7 +21,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from moodcue.errors import IndexUnavailableError
-from moodcue.events import Probability, Seven, SignedUnit
+from moodcue.events import Point, Probability, Seven, SignedUnit
 from moodcue.library_index import COLUMNS, SONGS, IndexManifest, generation_folder
 
 SCHEMA: Final = """
@@ -47,8 +47,8 @@ ARTIST_INDEX: Final = "CREATE INDEX songs_by_artist ON songs (artist)"
 STEPS_PER_UNIT: Final = 127
 """Of valence and arousal in a stored trajectory."""
 
-Point = tuple[SignedUnit, SignedUnit]
-"""Valence and arousal, each -1 to 1."""
+UNKNOWN_ARTIST: Final = "Unknown artist"
+"""Stands where a file names no artist; some files say it themselves, in any case."""
 
 _LARGEST_ID: Final = 2**63 - 1
 _ONE: Final = "SELECT * FROM songs WHERE place = ?"

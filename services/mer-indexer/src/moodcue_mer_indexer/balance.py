@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.moods import POINT_WORDS
-from moodcue.songs import SongTable
+from moodcue.songs import UNKNOWN_ARTIST, SongTable
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.moods import SURE, nearest, quadrant_name
-from moodcue_mer_indexer.tags import UNKNOWN_ARTIST
 
 __all__ = ["Balance", "balance_of", "quadrants_of"]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from moodcue.songs import UNKNOWN_ARTIST
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.audio import AUDIO_SUFFIXES
 from moodcue_mer_indexer.labels import (
@@ -16,7 +17,7 @@ from moodcue_mer_indexer.labels import (
     quadrant_probabilities,
 )
 from moodcue_mer_indexer.tables import columns_of, read_table
-from moodcue_mer_indexer.tags import UNKNOWN_ARTIST, read_tags
+from moodcue_mer_indexer.tags import read_tags
 
 __all__ = [
     "QUADRANT_NAMES",

@@ -18,12 +18,11 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
-from moodcue.songs import Tags
+from moodcue.songs import UNKNOWN_ARTIST, Tags
 from moodcue_mer_indexer.pictures import has_picture
 
-__all__ = ["UNKNOWN_ARTIST", "SongTags", "is_lossless", "read_tags"]
+__all__ = ["SongTags", "is_lossless", "read_tags"]
 
-UNKNOWN_ARTIST = "Unknown artist"
 
 _CODECS: Final[Mapping[type, str]] = {
     AAC: "aac",

@@ -12,9 +12,7 @@ from types import MappingProxyType
 from moodcue.events import Guidance, Mode
 from moodcue.moods import POINT_WORDS
 from moodcue.taxonomy import VALENCE_AROUSAL, Emotion
-
-Point = tuple[float, float]
-"""Valence and arousal, each -1 to 1."""
+from moodcue_recommender.vectors import Point
 
 GOALS: Mapping[Mode, Point] = MappingProxyType(
     {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.events import SongMatch
-from moodcue.songs import Song
+from moodcue.songs import UNKNOWN_ARTIST, Song
 from moodcue.taxonomy import EMOTIONS, emotions_at
 from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
@@ -32,9 +32,6 @@ _NOTICED = 0.25
 
 _NEARLY_AS_GOOD = 0.1
 """How much lower than the best score of an answer that of the first song may be."""
-
-UNKNOWN_ARTIST = "unknown artist"
-"""What the indexer writes, in any case, where a file names none: no artist at all."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,7 @@ def _following(
 
 def _artist(song: Song) -> str:
     artist = song.artist.strip().casefold()
-    return "" if artist == UNKNOWN_ARTIST else artist
+    return "" if artist == UNKNOWN_ARTIST.casefold() else artist
 
 
 def _recording(song: Song) -> str:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from moodcue.events import EmotionWindow, Guidance, HoldReason, Mode
 from moodcue.taxonomy import EMOTIONS, dominant_emotion, emotions_at, valence_arousal_of
 from moodcue_recommender.groups import GroupPolicy, gather
-from moodcue_recommender.modes import GOALS, Point, came_nearer, next_target, with_step
-from moodcue_recommender.vectors import target_of
+from moodcue_recommender.modes import GOALS, came_nearer, next_target, with_step
+from moodcue_recommender.vectors import Point, target_of
 
 Seven = tuple[float, ...]
 
