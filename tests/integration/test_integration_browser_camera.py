@@ -2,8 +2,6 @@
 
 import os
 import signal
-import threading
-import time
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,22 +22,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SERVICES = ("broker", "fer", "aggregator", "recommender", "gateway")
 SONG_SECONDS = 14
-DEADLINE_SECONDS = 60.0
 Eventually = Callable[[Callable[[], object], str], None]
 
 
 @pytest.fixture
-def eventually() -> Eventually:
-    """Wait longer than other tests do: a browser and five services share the machine."""
-
-    def wait(condition: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        pause = threading.Event()
-        while not condition():
-            assert time.monotonic() < deadline, f"did not come true: {what}"
-            pause.wait(0.05)
-
-    return wait
+def deadline_seconds() -> float:
+    """Longer than elsewhere: a browser and five services share the machine."""
+    return 60.0
 
 
 def write_songs(folder: Path) -> None:
