@@ -150,7 +150,7 @@ def test_a_title_with_markup_stays_text(system: System, browser: Chrome) -> None
 
     system.eventually(lambda: texts(browser, ".song-title") == [title], "the title as it is")
     assert browser.title == "Moodcue"
-    assert browser.find_elements(By.CSS_SELECTOR, "#song-list img") == []
+    assert browser.find_elements(By.CSS_SELECTOR, ".song-title img") == []
 
 
 def test_no_part_of_the_page_is_wider_than_a_phone(system: System, browser: Chrome) -> None:

@@ -8,16 +8,21 @@ import { t } from "./language.js";
  *
  * @param {() => string} room
  * @param {(error: Error) => void} onProblem
+ * @param {(recommendation: object) => void} onAnswer
  */
-export function createFeedback(room, onProblem) {
+export function createFeedback(room, onProblem, onAnswer) {
   const liked = new Set();
   const listeners = [];
+  const tell = () => listeners.forEach((listener) => listener());
 
+  /** Whether it was heard. */
   const say = async (song, kind) => {
     try {
-      await ask({ feedback: { song: song.song, kind }, camera: room() });
+      onAnswer(await ask({ feedback: { song: song.song, kind }, camera: room() }));
+      return true;
     } catch (error) {
       onProblem(error);
+      return false;
     }
   };
 
@@ -25,12 +30,22 @@ export function createFeedback(room, onProblem) {
     /** Say something of a song: `like`, `dislike`, `skip`, `played`, `not_now`. */
     say,
     /** Like a song; said once. */
-    like(song) {
-      if (!liked.has(song.song)) {
-        liked.add(song.song);
-        listeners.forEach((tell) => tell());
-        say(song, "like");
+    async like(song) {
+      if (liked.has(song.song)) {
+        return;
       }
+      liked.add(song.song);
+      tell();
+      if (!await say(song, "like")) {
+        liked.delete(song.song);
+        tell();
+      }
+    },
+    /** Take what the room has said of songs so far. */
+    know(entries) {
+      liked.clear();
+      entries.filter(({ likes, dislikes }) => likes > dislikes).forEach(({ song }) => liked.add(song));
+      tell();
     },
     /** Make a button show whether a song is liked. */
     mark(button, song, title) {
@@ -39,6 +54,6 @@ export function createFeedback(room, onProblem) {
       button.setAttribute("aria-pressed", String(isLiked));
       button.setAttribute("aria-label", t("feedback.like", { title }));
     },
-    onChange: (tell) => listeners.push(tell),
+    onChange: (listener) => listeners.push(listener),
   };
 }

@@ -48,6 +48,10 @@ export const clockTime = (nanoseconds) =>
     hour: "2-digit", minute: "2-digit", second: "2-digit",
   });
 
+/** Day and time of an event's nanoseconds. */
+export const dateTime = (nanoseconds) =>
+  new Date(milliseconds(nanoseconds)).toLocaleString(current, { dateStyle: "medium", timeStyle: "short" });
+
 const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-placeholder": "placeholder" };
 
 /** Put the words of the language into the page as it was written. */

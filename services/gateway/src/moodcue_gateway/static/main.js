@@ -31,7 +31,16 @@ const now = createNow();
 const people = createPeople(room);
 const history = createHistory();
 const journal = createJournal(() => player);
-const feedback = createFeedback(room, (error) => setText(byId("player-problem"), error.message));
+const feedback = createFeedback(
+  room,
+  (error) => setText(byId("player-problem"), error.message),
+  (answer) => {
+    // Where the camera decides, the answer comes with the events.
+    if (isForOne(answer) && answer.songs.length > 0 && !moods.followsCamera()) {
+      songs.show(answer);
+    }
+  },
+);
 const player = createPlayer(feedback, journal.notePlayed, () => moods.followsCamera() || moods.again());
 const songs = createSongs(player, feedback, () => moods.words());
 const modes = createModes(room);
@@ -63,7 +72,13 @@ const showRoom = () => {
   if (recommendation && moods.followsCamera()) {
     showSongs(recommendation);
   }
-  taste.show(newest.taste.get(room()));
+  showTaste();
+};
+
+const showTaste = () => {
+  const entries = newest.taste.get(room())?.entries ?? [];
+  taste.show(entries);
+  feedback.know(entries);
 };
 
 const moods = createMoods(room, (recommendation) => songs.show(recommendation), showRoom);
@@ -111,7 +126,7 @@ const handlers = {
   },
   "taste.v1": (event) => {
     newest.taste.set(event.camera, event);
-    taste.show(newest.taste.get(room()));
+    showTaste();
   },
 };
 

@@ -39,7 +39,9 @@ export function createRooms(onChoose) {
     follows(room) {
       if (room !== NO_CAMERA) {
         hear(room);
-        chosen ??= room;
+        if (chosen === null) {
+          choose(room);
+        }
       }
       return room === chosen;
     },

@@ -2,7 +2,7 @@
 
 import { remove } from "./ask.js";
 import { byId, element, setText } from "./dom.js";
-import { onLanguage, percent, t } from "./language.js";
+import { dateTime, milliseconds, onLanguage, percent, t } from "./language.js";
 
 const SHOWN = 12;
 
@@ -14,13 +14,13 @@ const SHOWN = 12;
 export function createTaste(room) {
   let entries = [];
 
-  const rowOf = ({ subject, title, artist, liking }) => element("li", {},
+  const rowOf = ({ subject, title, artist, liking, excluded_until: until }) => element("li", {},
     element("span", { class: "liking" }, percent(liking.mean)),
     element("span", {}, subject === "artist" ? artist : title,
       element("span", { class: "quiet" }, subject === "artist" ? ` ${t("taste.artist")}` : ` ${artist}`)),
-    element("span", { class: "quiet" }, t("taste.range", {
-      low: percent(liking.low), high: percent(liking.high),
-    })));
+    element("span", { class: "quiet" }, milliseconds(until) > Date.now()
+      ? t("taste.away", { until: dateTime(until) })
+      : t("taste.range", { low: percent(liking.low), high: percent(liking.high) })));
 
   const show = () => {
     byId("taste-empty").hidden = entries.length > 0;
@@ -42,9 +42,9 @@ export function createTaste(room) {
   onLanguage(show);
 
   return {
-    /** Take what the room has taught; undefined where that is nothing. */
-    show(event) {
-      entries = event?.entries ?? [];
+    /** Take what the room has taught. */
+    show(learnt) {
+      entries = learnt;
       show();
     },
   };

@@ -188,6 +188,7 @@ export const de = {
   "taste.none": "Wenn Lieder gefallen oder übersprungen werden, steht es hier.",
   "taste.artist": "(Künstler)",
   "taste.range": "wohl {low} bis {high}",
+  "taste.away": "bleibt weg bis {until}",
   "history": "Frühere Empfehlungen",
   "history.asked": "{mood}, gewünscht",
 

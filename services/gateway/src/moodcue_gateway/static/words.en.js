@@ -188,6 +188,7 @@ export const en = {
   "taste.none": "Like or skip songs, and it shows here.",
   "taste.artist": "(artist)",
   "taste.range": "probably {low} to {high}",
+  "taste.away": "stays away until {until}",
   "history": "Earlier recommendations",
   "history.asked": "{mood}, asked",
 
