@@ -1,7 +1,6 @@
 import threading
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -12,7 +11,7 @@ from moodcue import health
 from moodcue.bus import Port
 from moodcue.errors import SettingsError
 from moodcue.health import HealthServer, Pulse
-from moodcue.security import check_bind_host, create_keys, load_keys
+from moodcue.security import check_bind_host
 from moodcue.settings import ServiceSettings, load_settings, variable_names
 
 
@@ -84,22 +83,6 @@ def test_every_field_has_a_variable() -> None:
     assert "MOODCUE_FER_WINDOW_SECONDS" in names
     assert "MOODCUE_BUS_HOST" in names
     assert len(names) == len(ExampleSettings.model_fields)
-
-
-def test_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
-    create_keys(tmp_path)
-    keys = load_keys(tmp_path)
-
-    assert keys is not None
-    assert (tmp_path / "client.key_secret").stat().st_mode & 0o077 == 0
-    assert keys.secret.decode() not in repr(keys)
-    with pytest.raises(SettingsError, match="holds keys already"):
-        create_keys(tmp_path)
-
-
-def test_missing_keys_are_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="moodcue keys"):
-        load_keys(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])

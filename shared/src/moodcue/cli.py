@@ -1,6 +1,7 @@
 """The `moodcue` command: listen to events, ask for songs, make keys."""
 
 import argparse
+import socket
 import sys
 import time
 from pathlib import Path
@@ -9,10 +10,10 @@ import msgspec
 
 from moodcue import __version__
 from moodcue.asking import ask
-from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, BusAddress
+from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, BusAddress, Port
 from moodcue.client import subscribe
 from moodcue.codec import Message
-from moodcue.errors import MoodcueError, ProtocolError
+from moodcue.errors import MoodcueError, ProtocolError, SettingsError
 from moodcue.events import (
     AnyEvent,
     EmotionWindow,
@@ -23,7 +24,7 @@ from moodcue.events import (
     Status,
 )
 from moodcue.identity import NS_PER_SECOND
-from moodcue.security import create_keys, load_keys
+from moodcue.security import create_keys, has_keys, load_keys
 from moodcue.taxonomy import EMOTIONS, dominant_emotion, vector_from_mapping
 from moodcue.topics import Family, topic
 
@@ -58,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_mood(commands.add_parser("mood", help="ask for songs by a mood, or set a room's mode"))
     keys = commands.add_parser("keys", help="make CURVE keys for the broker and its clients")
     keys.add_argument("folder", type=Path)
+    keys.add_argument("--if-missing", action="store_true", help="check and keep what is there")
+    keys.add_argument(
+        "--before-broker",
+        metavar="HOST",
+        help="make none while a broker runs there: it would go on without them",
+    )
     keys.set_defaults(command=_keys)
     return parser
 
@@ -157,9 +164,27 @@ def _parse_emotions(text: str) -> tuple[float, ...]:
 
 
 def _keys(options: argparse.Namespace) -> int:
+    if options.if_missing and has_keys(options.folder):
+        load_keys(options.folder, broker=True)
+        load_keys(options.folder)
+        print(f"the keys in {options.folder} are whole and stay")
+        return 0
+    if options.before_broker and _broker_runs(options.before_broker):
+        raise SettingsError(
+            f"no keys made: a broker runs at {options.before_broker} and would go on without them; "
+            "end all of Moodcue first, for instance: docker compose down"
+        )
     create_keys(options.folder)
     print(f"keys made in {options.folder}; start every process with MOODCUE_CURVE_DIR set to it")
     return 0
+
+
+def _broker_runs(host: str) -> bool:
+    try:
+        with socket.create_connection((host, DEFAULT_PORT + Port.EVENTS_OUT), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def as_json(message: Message) -> str:

@@ -1,10 +1,12 @@
 """CURVE keys: made by `moodcue keys`, read from a folder, checked against an allow-list.
 
-The folder holds `broker.key`, `broker.key_secret`, `client.key`, `client.key_secret`, and
-`authorized/`, the public keys that the broker lets in.
+The folder holds `broker.key`, `broker.key_secret`, `client.key`, `client.key_secret`;
+`authorized/`, the public keys that the broker lets in; and `subscriber/`, the folder to give to a
+subscriber elsewhere. A folder that holds a file `plaintext` instead stands for no encryption.
 """
 
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,18 @@ import zmq.auth
 
 from moodcue.errors import SettingsError
 
+PLAINTEXT = "plaintext"
+"""Name of the file that stands in a folder for having no keys on purpose."""
+
+# The broker's secret key comes last: what has it has all.
+_PARTS = (
+    "authorized",
+    "subscriber",
+    "client.key",
+    "client.key_secret",
+    "broker.key",
+    "broker.key_secret",
+)
 _LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 
@@ -36,39 +50,81 @@ class CurveKeys:
         return f"CurveKeys(authorized={str(self.authorized)!r})"
 
 
+def has_keys(folder: Path) -> bool:
+    """Whether a folder holds keys, be they whole or not."""
+    return any((folder / name).exists() for name in _PARTS)
+
+
 def create_keys(folder: Path) -> None:
-    """Make a broker's and a client's key pair and the allow-list with that client.
+    """Make the key pairs of a broker, its clients and a subscriber, and the allow-list of the two.
 
     Raises:
-        SettingsError: if the folder holds keys already; they are never overwritten.
+        SettingsError: if the folder holds keys already, which are never overwritten, or cannot be
+            written to.
     """
-    if (folder / "broker.key_secret").exists():
+    if has_keys(folder):
         raise SettingsError(f"{folder} holds keys already; take another folder or remove them")
-    authorized = folder / "authorized"
-    authorized.mkdir(parents=True, exist_ok=True)
-    for name in ("broker", "client"):
-        _, secret = zmq.auth.create_certificates(folder, name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Private while it is written, and put in its place when it is whole.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as making:
+            # First, so that a failure from here on leaves nobody talking in plain text.
+            (folder / PLAINTEXT).unlink(missing_ok=True)
+            _write_keys(Path(making))
+            for name in _PARTS:
+                (Path(making) / name).rename(folder / name)
+    except OSError as error:
+        raise SettingsError(f"no keys can be made in {folder}: {error.strerror}") from error
+
+
+def _write_keys(folder: Path) -> None:
+    authorized, subscriber = folder / "authorized", folder / "subscriber"
+    authorized.mkdir(mode=0o700)
+    subscriber.mkdir(mode=0o700)
+    for place, name in ((folder, "broker"), (folder, "client"), (subscriber, "client")):
+        _, secret = zmq.auth.create_certificates(place, name)
         Path(secret).chmod(0o600)
+    shutil.copyfile(folder / "broker.key", subscriber / "broker.key")
     shutil.copyfile(folder / "client.key", authorized / "client.key")
+    shutil.copyfile(subscriber / "client.key", authorized / "subscriber.key")
 
 
 def load_keys(folder: Path | None, *, broker: bool = False) -> CurveKeys | None:
     """Read the keys of the broker or of a client; no folder means no encryption.
 
     Raises:
-        SettingsError: if a key is missing or unreadable.
+        SettingsError: if a key is missing, unreadable or does not fit the others.
     """
-    if folder is None:
+    if folder is None or ((folder / PLAINTEXT).exists() and not has_keys(folder)):
         return None
     own = folder / ("broker.key_secret" if broker else "client.key_secret")
+    authorized = folder / "authorized"
     try:
         public, secret = zmq.auth.load_certificate(own)
         broker_public, _ = zmq.auth.load_certificate(folder / "broker.key")
+        let_in = zmq.auth.load_certificates(authorized) if broker else {}
     except (OSError, ValueError) as error:
-        raise SettingsError(f"no usable keys: {error}; make them: moodcue keys {folder}") from error
+        raise SettingsError(
+            f"no usable keys: {error}; make new ones: moodcue keys FOLDER"
+        ) from error
     if secret is None:
         raise SettingsError(f"{own} holds no secret key; make new ones: moodcue keys FOLDER")
-    return CurveKeys(public, secret, broker_public, folder / "authorized")
+    if not _is_pair(public, secret) or (broker and public != broker_public):
+        raise SettingsError(
+            f"{own} is damaged or does not fit broker.key; make new ones: moodcue keys FOLDER"
+        )
+    if broker and not let_in:
+        raise SettingsError(
+            f"{authorized} is empty, so nobody could connect; put public keys there"
+        )
+    return CurveKeys(public, secret, broker_public, authorized)
+
+
+def _is_pair(public: bytes, secret: bytes) -> bool:
+    try:
+        return zmq.curve_public(secret) == public
+    except (ValueError, zmq.ZMQError):
+        return False
 
 
 def protect_client(socket: zmq.Socket[bytes], keys: CurveKeys | None) -> None:

@@ -48,7 +48,7 @@ class ServiceSettings(BaseSettings):
     curve_dir: Path | None = Field(
         None,
         validation_alias="MOODCUE_CURVE_DIR",
-        description="folder with the CURVE keys; none: no encryption",
+        description="folder with the CURVE keys; none, or with a file `plaintext`: no encryption",
     )
     instance: str = Field(
         default_factory=host_name,
