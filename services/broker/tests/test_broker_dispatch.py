@@ -1,4 +1,6 @@
-from hypothesis import given
+from collections import Counter
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moodcue_broker.dispatch import Assignment, Dispatcher, DropReason, WaitingFrame
@@ -60,6 +62,66 @@ def test_cameras_take_turns_however_fast_one_of_them_is() -> None:
     assert served.count("slow") == 15
 
 
+def serve(
+    dispatcher: Dispatcher, periods: dict[str, int], *, workers: int, steps: int
+) -> list[list[Assignment]]:
+    """Let cameras bring a frame in every so manieth step, and workers finish one in each."""
+    served: list[list[Assignment]] = [[]]
+    for number in range(workers):
+        dispatcher.ready(b"w%d" % number, "fer/w", done="", now=0)
+    for step in range(steps):
+        for camera, period in periods.items():
+            if step % period == 0:
+                dispatcher.offer(frame(camera, step, arrived=step))
+        for each in served[-1]:
+            dispatcher.ready(each.worker.identity, "fer/w", done=each.frame.id, now=step)
+        served.append(assign_all(dispatcher, now=step))
+    return served
+
+
+LONGEST_PERIOD = 8
+
+
+@settings(max_examples=20)
+@given(
+    periods=st.lists(
+        st.integers(1, LONGEST_PERIOD), min_size=2 * (LONGEST_PERIOD + 1), max_size=200
+    ),
+    data=st.data(),
+)
+def test_cameras_share_overloaded_workers_equally_however_fast_each_is(
+    periods: list[int], data: st.DataObject
+) -> None:
+    # So few that each camera has brought another frame when its turn comes again.
+    workers = data.draw(st.integers(1, len(periods) // (LONGEST_PERIOD + 1)))
+    cameras = {f"c{number}": period for number, period in enumerate(periods)}
+    dispatcher = Dispatcher(
+        max_frame_age_seconds=1000, worker_timeout_seconds=1000, max_cameras=200
+    )
+
+    served = serve(dispatcher, cameras, workers=workers, steps=4 * len(periods) // workers)
+
+    shares = Counter(each.frame.camera for step in served for each in step)
+    assert max(shares.values()) - min(shares[camera] for camera in cameras) <= 1
+
+
+@settings(max_examples=20)
+@given(fast=st.integers(2, 99), workers=st.integers(1, 16))
+def test_a_camera_slower_than_its_share_loses_no_frame_to_faster_ones(
+    fast: int, workers: int
+) -> None:
+    period = fast // workers + 2
+    cameras = {**{f"fast{number}": 1 for number in range(fast)}, "slow": period}
+    dispatcher = Dispatcher(
+        max_frame_age_seconds=1000, worker_timeout_seconds=10_000, max_cameras=200
+    )
+
+    served = serve(dispatcher, cameras, workers=workers, steps=10 * period)
+
+    numbers = [each.frame.id for step in served for each in step if each.frame.camera == "slow"]
+    assert numbers == [f"slow-{number * period}" for number in range(10)]
+
+
 def test_the_worker_that_saw_a_camera_last_is_preferred() -> None:
     dispatcher = make_dispatcher()
     dispatcher.ready(b"1", "fer/1", done="", now=0)
@@ -96,6 +158,20 @@ def test_a_frame_that_waited_too_long_is_dropped_and_counted() -> None:
 
     assert assign_all(dispatcher, now=3) == []
     assert dispatcher.dropped["a", DropReason.TOO_OLD] == 1
+
+
+def test_a_frame_that_nobody_asks_for_is_not_kept_for_longer_than_allowed() -> None:
+    dispatcher = make_dispatcher()
+    dispatcher.offer(frame("a", 1, arrived=0))
+    dispatcher.offer(frame("b", 1, arrived=2))
+    dispatcher.expire(now=3)
+
+    assert dispatcher.waiting == 1
+    assert dispatcher.dropped == {("a", DropReason.TOO_OLD): 1}
+    dispatcher.offer(frame("a", 2, arrived=3))
+    for worker in (b"1", b"2"):
+        dispatcher.ready(worker, "fer", done="", now=3)
+    assert {a.frame.id for a in assign_all(dispatcher, now=3)} == {"a-2", "b-1"}
 
 
 def test_a_silent_worker_is_dead_and_costs_the_one_frame_that_it_held() -> None:
