@@ -6,7 +6,8 @@ from moodcue.labels import RecentLabels
 def test_only_the_names_used_last_cost_a_time_series() -> None:
     registry = CollectorRegistry()
     frames = Counter("frames", "Frames", ["camera", "reason"], registry=registry)
-    cameras = RecentLabels("camera", metrics=[frames], limit=2)
+    forgotten: list[str] = []
+    cameras = RecentLabels("camera", metrics=[frames], limit=2, on_forget=forgotten.append)
 
     for name in ("kitchen", "hall", "kitchen", "invented", "invented too"):
         for reason in ("late", "lost"):
@@ -19,3 +20,4 @@ def test_only_the_names_used_last_cost_a_time_series() -> None:
         if sample.name == "frames_total"
     }
     assert shown == {"invented", "invented too"}
+    assert set(forgotten) == {"kitchen", "hall"}

@@ -1,7 +1,7 @@
 """Labels of metrics whose values come from outside."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -18,14 +18,21 @@ class RecentLabels:
         label: name of the label.
         metrics: that have it.
         limit: how many values stand at the same time.
+        on_forget: called with each value whose figures were removed.
     """
 
     def __init__(
-        self, label: str, *, metrics: Collection[MetricWrapperBase], limit: int = MAX_LABELS
+        self,
+        label: str,
+        *,
+        metrics: Collection[MetricWrapperBase],
+        limit: int = MAX_LABELS,
+        on_forget: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._label = label
         self._metrics = tuple(metrics)
         self._limit = limit
+        self._on_forget = on_forget
         self._values: OrderedDict[str, None] = OrderedDict()
 
     def use(self, value: str) -> str:
@@ -41,3 +48,4 @@ class RecentLabels:
         self._values.pop(value, None)
         for metric in self._metrics:
             metric.remove_by_labels({self._label: value})
+        self._on_forget(value)

@@ -1,10 +1,19 @@
 """Metrics of the broker."""
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from moodcue.labels import RecentLabels
 
-_MAX_WORKERS = 100
+
+@dataclass(frozen=True, slots=True)
+class _CameraFigures:
+    """The figures of one camera that change with every frame."""
+
+    received: Counter
+    dispatched: Counter
+    wait: Histogram
 
 
 class BrokerMetrics:
@@ -12,7 +21,7 @@ class BrokerMetrics:
 
     __slots__ = (
         "_cameras",
-        "_workers",
+        "_figures",
         "events_forwarded",
         "events_rejected",
         "frame_wait",
@@ -38,7 +47,7 @@ class BrokerMetrics:
         self.frames_dispatched = Counter(
             "moodcue_frames_dispatched_total",
             "Frames given to workers",
-            ["camera", "worker"],
+            ["camera"],
             registry=registry,
         )
         self.frames_dropped = Counter(
@@ -60,6 +69,8 @@ class BrokerMetrics:
             "moodcue_workers_lost_total", "Workers that fell silent", registry=registry
         )
         self.replays = Counter("moodcue_replays_total", "Replays answered", registry=registry)
+        # Kept, because looking up labels takes longer than counting.
+        self._figures: dict[str, _CameraFigures] = {}
         self._cameras = RecentLabels(
             "camera",
             metrics=[
@@ -68,19 +79,29 @@ class BrokerMetrics:
                 self.frames_dropped,
                 self.frame_wait,
             ],
+            on_forget=lambda camera: self._figures.pop(camera, None),
         )
-        # A worker has another name after each start.
-        self._workers = RecentLabels("worker", metrics=[self.frames_dispatched], limit=_MAX_WORKERS)
+
+    def _of(self, camera: str) -> _CameraFigures:
+        self._cameras.use(camera)
+        figures = self._figures.get(camera)
+        if figures is None:
+            figures = self._figures[camera] = _CameraFigures(
+                received=self.frames_received.labels(camera),
+                dispatched=self.frames_dispatched.labels(camera),
+                wait=self.frame_wait.labels(camera),
+            )
+        return figures
 
     def received(self, camera: str) -> None:
         """Count a frame of a camera."""
-        self.frames_received.labels(self._cameras.use(camera)).inc()
+        self._of(camera).received.inc()
 
-    def dispatched(self, camera: str, *, worker: str, waited_seconds: float) -> None:
+    def dispatched(self, camera: str, *, waited_seconds: float) -> None:
         """Count a frame that a worker was given."""
-        name = self._cameras.use(camera)
-        self.frames_dispatched.labels(name, self._workers.use(worker)).inc()
-        self.frame_wait.labels(name).observe(waited_seconds)
+        figures = self._of(camera)
+        figures.dispatched.inc()
+        figures.wait.observe(waited_seconds)
 
     def dropped(self, camera: str, *, reason: str, count: int) -> None:
         """Count frames that were not inferred."""

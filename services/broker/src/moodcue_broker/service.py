@@ -17,9 +17,11 @@ from moodcue.topics import Family, family_of
 from moodcue_broker.dispatch import Assignment, Dispatcher, WaitingFrame
 from moodcue_broker.history import EventHistory, Frames
 from moodcue_broker.metrics import BrokerMetrics
-from moodcue_broker.sockets import BrokerSockets
+from moodcue_broker.sockets import BrokerSockets, receive, send
 
 _POLL_MS = 100
+_UPKEEP_SECONDS = 0.1
+_FRAME_PARTS = 3
 _BATCH = 200
 _SUBSCRIBE = b"\x01"[0]
 _MAX_REPLAY_EVENTS = REPLAY_HWM - 1
@@ -61,7 +63,8 @@ class Broker:
         self._metrics = metrics
         self._totals: Counter[str] = Counter()
         self._own_last: Frames = [b"status/"]
-        self._handlers: dict[zmq.Socket[bytes], Callable[[list[bytes]], None]] = {
+        self._next_upkeep = 0.0
+        self._handlers: dict[zmq.Socket[bytes], Callable[[list[zmq.Frame]], None]] = {
             sockets.events_in: self._on_event,
             sockets.events_out: self._on_subscription,
             sockets.frames_in: self._on_frame,
@@ -83,26 +86,26 @@ class Broker:
         """Wait for messages, handle a bounded number from each socket, hand out frames."""
         for socket, _ in self._poller.poll(timeout_ms):
             self._drain(socket, self._handlers[socket])
-        for worker in self._dispatcher.expire(now=time.monotonic()):
-            self._metrics.workers_lost.inc()
-            _log.warning("worker.lost", worker=worker.name)
-        self._hand_out()
-        self._update_gauges()
+        now = time.monotonic()
+        if now >= self._next_upkeep:
+            self._next_upkeep = now + _UPKEEP_SECONDS
+            self._keep_up(now)
 
-    def _drain(self, socket: zmq.Socket[bytes], handle: Callable[[list[bytes]], None]) -> None:
+    def _drain(self, socket: zmq.Socket[bytes], handle: Callable[[list[zmq.Frame]], None]) -> None:
         for _ in range(_BATCH):
             try:
-                frames = socket.recv_multipart(zmq.DONTWAIT)
+                parts = receive(socket)
             except zmq.Again:
                 return
             try:
-                handle(frames)
+                handle(parts)
             except ProtocolError as error:
                 self._metrics.events_rejected.inc()
                 self._totals["messages_rejected"] += 1
                 _log.warning("message.rejected", reason=str(error))
 
-    def _on_event(self, frames: list[bytes]) -> None:
+    def _on_event(self, parts: list[zmq.Frame]) -> None:
+        frames = [part.bytes for part in parts]
         message = from_frames(frames)
         if message.body or family_of(message.topic) is Family.FRAME:
             raise ProtocolError(f"{message.topic} carries a picture; those have a socket of theirs")
@@ -121,8 +124,8 @@ class Broker:
         self._own_last = frames
         self.forward(message, frames)
 
-    def _on_subscription(self, frames: list[bytes]) -> None:
-        wish, topic = frames[0][0], frames[0][1:]
+    def _on_subscription(self, parts: list[zmq.Frame]) -> None:
+        wish, topic = parts[0].bytes[0], parts[0].bytes[1:]
         last: list[Frames] = []
         if wish == _SUBSCRIBE:
             self._sockets.events_out.setsockopt(zmq.SUBSCRIBE, topic)
@@ -134,18 +137,19 @@ class Broker:
         for event in last or [self._own_last]:
             self._sockets.events_out.send_multipart(event)
 
-    def _on_frame(self, frames: list[bytes]) -> None:
-        message = from_frames(frames)
+    def _on_frame(self, parts: list[zmq.Frame]) -> None:
+        # The picture is handed on as it came: neither read nor copied.
+        message = from_frames([part.bytes for part in parts[:2]])
         event = message.event
-        if not isinstance(event, Frame) or not message.body:
+        if not isinstance(event, Frame) or len(parts) != _FRAME_PARTS or not len(parts[2]):
             raise ProtocolError(f"{message.topic} brought no frame with a picture")
         self._metrics.received(event.camera)
         self._totals["frames_received"] += 1
-        self._dispatcher.offer(WaitingFrame(event.camera, event.id, time.monotonic(), frames))
+        self._dispatcher.offer(WaitingFrame(event.camera, event.id, time.monotonic(), parts))
         self._hand_out()
 
-    def _on_worker(self, frames: list[bytes]) -> None:
-        identity, payload = _identity_and_payload(frames)
+    def _on_worker(self, parts: list[zmq.Frame]) -> None:
+        identity, payload = _identity_and_payload(parts)
         now = time.monotonic()
         match decode_control(payload):
             case WorkerReady(worker=name, done=done):
@@ -168,9 +172,7 @@ class Broker:
         while assignment := self._dispatcher.next_assignment(now=time.monotonic()):
             if self._deliver(assignment):
                 self._metrics.dispatched(
-                    assignment.frame.camera,
-                    worker=assignment.worker.name,
-                    waited_seconds=assignment.waited_seconds,
+                    assignment.frame.camera, waited_seconds=assignment.waited_seconds
                 )
                 self._totals["frames_dispatched"] += 1
             else:
@@ -179,17 +181,16 @@ class Broker:
                 _log.warning("worker.gone", worker=assignment.worker.name)
 
     def _deliver(self, assignment: Assignment) -> bool:
-        parts = [assignment.worker.identity, *assignment.frame.parts]
         try:
-            self._sockets.workers.send_multipart(parts, zmq.DONTWAIT)
+            send(self._sockets.workers, [assignment.worker.identity, *assignment.frame.parts])
         except zmq.ZMQError as error:
             if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 return False
             raise
         return True
 
-    def _on_replay(self, frames: list[bytes]) -> None:
-        identity, payload = _identity_and_payload(frames)
+    def _on_replay(self, parts: list[zmq.Frame]) -> None:
+        identity, payload = _identity_and_payload(parts)
         request = decode_control(payload)
         if not isinstance(request, ReplayRequest):
             raise ProtocolError(f"a replay was asked for with {type(request).__name__}")
@@ -207,7 +208,10 @@ class Broker:
             return
         self._metrics.replays.inc()
 
-    def _update_gauges(self) -> None:
+    def _keep_up(self, now: float) -> None:
+        for worker in self._dispatcher.expire(now=now):
+            self._metrics.workers_lost.inc()
+            _log.warning("worker.lost", worker=worker.name)
         self._metrics.workers.set(self._dispatcher.workers)
         self._metrics.workers_free.set(self._dispatcher.free_workers)
         for (camera, reason), count in self._dispatcher.take_drops().items():
@@ -220,6 +224,7 @@ class Broker:
         return {
             "frames_dropped": 0,
             **self._totals,
+            "frames_waiting": self._dispatcher.waiting,
             "workers": self._dispatcher.workers,
             "workers_free": self._dispatcher.free_workers,
             "topics": len(self._history),
@@ -228,7 +233,7 @@ class Broker:
         }
 
 
-def _identity_and_payload(frames: Sequence[bytes]) -> tuple[bytes, bytes]:
-    if len(frames) != 2:  # noqa: PLR2004 - a ROUTER puts the identity before the one payload
-        raise ProtocolError(f"a request has one frame, not {len(frames) - 1}")
-    return frames[0], frames[1]
+def _identity_and_payload(parts: Sequence[zmq.Frame]) -> tuple[bytes, bytes]:
+    if len(parts) != 2:  # noqa: PLR2004 - a ROUTER puts the identity before the one payload
+        raise ProtocolError(f"a request has one frame, not {len(parts) - 1}")
+    return parts[0].bytes, parts[1].bytes

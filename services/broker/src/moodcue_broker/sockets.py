@@ -1,6 +1,6 @@
 """Binding the broker's sockets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from moodcue.replay import REPLAY_HWM
 from moodcue.security import protect_server
 
 _SUBSCRIBE_TO_ALL = b"\x01"
+_MORE = zmq.SNDMORE | zmq.DONTWAIT
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,34 @@ def bound_sockets(
             socket.close()
         if authenticator is not None:
             authenticator.stop()
+
+
+def receive(socket: zmq.Socket[bytes]) -> list[zmq.Frame]:
+    """Take the parts of a message that has come, uncopied.
+
+    A short part may hold on to the kilobytes that it came with, so what is kept is to be copied
+    (`part.bytes`).
+
+    Raises:
+        zmq.Again: if none has.
+    """
+    parts = [socket.recv(zmq.DONTWAIT, copy=False)]
+    while parts[-1].more:
+        parts.append(socket.recv(zmq.DONTWAIT, copy=False))
+    return parts
+
+
+def send(socket: zmq.Socket[bytes], parts: Sequence[bytes | zmq.Frame]) -> None:
+    """Pass on the parts of a message, uncopied.
+
+    Raises:
+        zmq.Again: if the queue to the peer is full.
+        zmq.ZMQError: as `zmq.Socket.send`.
+    """
+    *first, last = parts
+    for part in first:
+        socket.send(part, _MORE, copy=False)
+    socket.send(last, zmq.DONTWAIT, copy=False)
 
 
 def _bind(socket: zmq.Socket[bytes], address: BusAddress, port: Port) -> None:
