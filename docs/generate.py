@@ -1,8 +1,8 @@
 """Writes what the documents say about types and settings: `python docs/generate.py`.
 
-The tables of events in `protocol.md` and those of settings in the READMEs stand between two marks;
-the AsyncAPI and OpenAPI documents are whole files. `--check` fails if any is not what this would
-write.
+The tables of events in `protocol.md`, of metrics in `observability.md` and of settings in the
+READMEs stand between two marks; the AsyncAPI and OpenAPI documents are whole files. `--check` fails
+if any is not what this would write.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from metrics_tables import metrics_tables
 from settings_tables import README_SETTINGS, settings_table
 
 from moodcue.control import CONTROL_TYPES
@@ -131,6 +132,7 @@ def with_table(document: str, *, subject: str, table: str) -> str:
 def documents() -> Iterator[tuple[str, str, str]]:
     """Yield path in the repository, subject and table of every generated part."""
     yield "docs/protocol.md", "types", type_tables()
+    yield "docs/observability.md", "metrics", metrics_tables()
     for path, kind in README_SETTINGS.items():
         yield path, "settings", settings_table(kind)
 

@@ -7,10 +7,11 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from moodcue import health
+from moodcue import __version__, health
 from moodcue.bus import Port
 from moodcue.errors import SettingsError
 from moodcue.health import HealthServer, Pulse
+from moodcue.lifecycle import register_process
 from moodcue.security import check_bind_host
 from moodcue.settings import ServiceSettings, load_settings, variable_names
 
@@ -129,6 +130,19 @@ def test_health_follows_the_work_that_is_done(capsys: pytest.CaptureFixture[str]
         assert fetch(server.port, "/else")[0] == 404
     assert "health" not in {thread.name for thread in threading.enumerate()}
     assert health.main([probe]) == 1
+
+
+def test_every_service_tells_its_version_whether_it_is_ready_and_what_it_takes() -> None:
+    problem: list[str | None] = ["no index yet"]
+    registry = CollectorRegistry()
+    register_process(registry, problem=lambda: problem[0])
+    ready = [registry.get_sample_value("moodcue_ready")]
+    problem[0] = None
+    ready.append(registry.get_sample_value("moodcue_ready"))
+
+    assert ready == [0, 1]
+    assert registry.get_sample_value("moodcue_build_info", {"version": __version__}) == 1
+    assert (registry.get_sample_value("process_resident_memory_bytes") or 0) > 0
 
 
 def test_a_taken_health_port_is_a_clear_error() -> None:

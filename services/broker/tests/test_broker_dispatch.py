@@ -217,7 +217,7 @@ def test_a_frame_that_was_finished_before_a_goodbye_is_not_given_out_again() -> 
     dispatcher.ready(b"1", "fer/1", done="", now=0)
     dispatcher.offer(frame("a", 1))
     assign_all(dispatcher)
-    dispatcher.leave(b"1", done="a-1")
+    assert dispatcher.leave(b"1", done="a-1") == "a"
     dispatcher.ready(b"2", "fer/2", done="", now=0)
 
     assert assign_all(dispatcher) == []
@@ -241,6 +241,40 @@ def test_a_camera_that_fell_silent_makes_room_for_another() -> None:
 
     assert dispatcher.waiting == 1
     assert dispatcher.dropped.total() == 0
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["offer", "ready", "leave", "vanish", "die"]), st.integers(0, 3)),
+        max_size=200,
+    )
+)
+def test_every_frame_is_inferred_once_or_dropped_once_or_pending(
+    steps: list[tuple[str, int]],
+) -> None:
+    dispatcher = make_dispatcher()
+    holding: dict[bytes, str] = {}
+    offered = inferred = 0
+    for now, (step, which) in enumerate(steps):
+        identity = b"w%d" % which
+        if step == "offer":
+            offered += 1
+            dispatcher.offer(frame(f"c{which}", offered, arrived=now))
+        elif step == "ready":
+            done = holding.pop(identity, "")
+            inferred += dispatcher.ready(identity, "w", done=done, now=now) is not None
+        elif step == "leave":
+            done = holding.pop(identity, "")
+            inferred += dispatcher.leave(identity, done=done) is not None
+        elif step == "vanish":
+            holding.pop(identity, "")
+            assert dispatcher.leave(identity, done="") is None
+        else:
+            for dead in dispatcher.expire(now=now):
+                holding.pop(dead.identity, "")
+        for assignment in assign_all(dispatcher, now=now):
+            holding[assignment.worker.identity] = assignment.frame.id
+        assert offered == inferred + dispatcher.dropped.total() + dispatcher.pending
 
 
 @given(

@@ -266,10 +266,13 @@ def test_a_watching_process_keeps_the_index_fresh(
     write_audio(music / "one.flac", sound=tone(seconds=2))
     health = broker.address.port + 5
 
+    def page(name: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{health}/{name}", timeout=1) as answer:
+            return str(answer.read().decode())
+
     def healthy() -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{health}/readyz", timeout=1) as answer:
-                return bool(answer.status == 200)
+            return page("readyz") == "ok\n"
         except urllib.error.URLError:
             return False
 
@@ -294,6 +297,9 @@ def test_a_watching_process_keeps_the_index_fresh(
         (music / "bad.mp3").write_bytes(b"")
         patiently(lambda: titles(index) == ["one", "two"], "a song came")
         patiently(lambda: "bad.mp3" in (tmp_path / "log").read_text(), "the bad file is named")
+        patiently(
+            lambda: "moodcue_mer_indexer_failed_files 1.0" in page("metrics"), "it is counted"
+        )
         (music / "one.flac").unlink()
         patiently(lambda: titles(index) == ["two"], "a song went")
         (music / "two.opus").rename(tmp_path / "two.opus")

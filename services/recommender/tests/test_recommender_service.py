@@ -571,4 +571,6 @@ def test_answers_holds_and_duplicates_are_counted(
     assert sample("recommendations_total", camera="kitchen", hold="no_index") == 1
     assert sample("duplicates_total") == 1
     assert sample("answer_seconds_count") == 1
+    assert sample("delay_seconds_count") == 1
+    assert sample("delay_seconds_bucket", le="300.0") == 0  # the window ended in 1970
     assert sample("index_songs") == 0

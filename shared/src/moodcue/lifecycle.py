@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
-from prometheus_client import CollectorRegistry, Info
+from prometheus_client import CollectorRegistry, Gauge, Info, ProcessCollector
 
 from moodcue import __version__
 from moodcue.errors import MoodcueError
@@ -152,11 +152,9 @@ def running(
         SettingsError: if the health port is taken.
     """
     configure_logging(service=service, instance=settings.instance, level=settings.log_level)
-    Info("moodcue_build", "Version of this process", registry=registry).info(
-        {"version": __version__, "service": service}
-    )
     log = structlog.get_logger(__name__)
     pulse = Pulse()
+    register_process(registry, problem=lambda: pulse.problem() or ready())
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         health = stack.enter_context(
@@ -171,6 +169,22 @@ def running(
         log.info("service.started", version=__version__, health=health.port, **settings.masked())
         yield Running(stop, pulse, registry)
         log.info("service.stopped")
+
+
+def register_process(registry: CollectorRegistry, *, problem: Callable[[], Problem]) -> None:
+    """Register what `/metrics` tells of every service: version, readiness, and what it takes.
+
+    Args:
+        registry: of the service.
+        problem: what keeps it from doing its work; asked at every scrape.
+    """
+    Info("moodcue_build", "Version of this process", registry=registry).info(
+        {"version": __version__}
+    )
+    Gauge(
+        "moodcue_ready", "1 while /readyz answers 200, 0 while work is kept back", registry=registry
+    ).set_function(lambda: float(problem() is None))
+    ProcessCollector(registry=registry)
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:

@@ -27,11 +27,16 @@ class AggregatorMetrics(Collector):
 
     Args:
         registry: to register with.
+        window_seconds: length of a window.
         totals: gives the figures that are counted elsewhere; called from the health thread.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, *, totals: Callable[[], Mapping[str, float]]
+        self,
+        registry: CollectorRegistry,
+        *,
+        window_seconds: float,
+        totals: Callable[[], Mapping[str, float]],
     ) -> None:
         self._totals = totals
         self.windows = Counter(
@@ -42,6 +47,15 @@ class AggregatorMetrics(Collector):
             "Frames with a read face / expected, of the latest window",
             ["camera"],
             registry=registry,
+        )
+        self.end = Gauge(
+            "moodcue_window_end_timestamp_seconds",
+            "End of the latest window, capture time, since 1970",
+            ["camera"],
+            registry=registry,
+        )
+        Gauge("moodcue_window_length_seconds", "Length of a window", registry=registry).set(
+            window_seconds
         )
         self.delay = Histogram(
             "moodcue_window_delay_seconds",
@@ -55,12 +69,13 @@ class AggregatorMetrics(Collector):
         """Count a window that is emitted at `now`, nanoseconds UTC."""
         self.windows.labels(window.camera, window.hold or "none").inc()
         self.coverage.labels(window.camera).set(window.coverage)
+        self.end.labels(window.camera).set(window.end / NS_PER_SECOND)
         self.delay.observe(max(0.0, (now - window.end) / NS_PER_SECOND))
 
     def forget(self, camera: str) -> None:
         """Drop the figures of a camera that is followed no more."""
-        self.coverage.remove_by_labels({"camera": camera})
-        self.windows.remove_by_labels({"camera": camera})
+        for metric in (self.coverage, self.end, self.windows):
+            metric.remove_by_labels({"camera": camera})
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield the totals; called by the registry."""

@@ -14,7 +14,7 @@ from moodcue.codec import Message
 from moodcue.errors import BusError, ProtocolError
 from moodcue.events import EmotionWindow, RecommendationRequest, ServiceState
 from moodcue.health import Problem
-from moodcue.identity import Clock
+from moodcue.identity import NS_PER_SECOND, Clock
 from moodcue.lifecycle import Heartbeat, Running
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
@@ -73,7 +73,11 @@ class Aggregator:
         self._restored_ids: frozenset[str] = frozenset()
         self._bad_messages = 0
         self._emitted = 0
-        self._metrics = AggregatorMetrics(registry, totals=self.counters)
+        self._metrics = AggregatorMetrics(
+            registry,
+            window_seconds=window_rules.length / NS_PER_SECOND,
+            totals=self.counters,
+        )
         self._windows = Windows(window_rules, on_evicted=self._metrics.forget)
         self._opt_outs = OptOuts(max_cameras=window_rules.max_cameras)
         # Subscribed before the history is asked for, so that nothing falls between the two.

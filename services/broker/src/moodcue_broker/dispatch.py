@@ -116,6 +116,11 @@ class Dispatcher:
         """How many frames wait for a worker."""
         return len(self._waiting)
 
+    @property
+    def pending(self) -> int:
+        """How many frames wait for a worker or are with one."""
+        return self.waiting + self.workers - self.free_workers
+
     def offer(self, frame: WaitingFrame) -> None:
         """Take a new frame; it replaces one of the same camera that nobody has taken."""
         camera = self._cameras.get(frame.camera)
@@ -166,11 +171,19 @@ class Dispatcher:
         if identity in self._workers:
             self._workers[identity].heard = now
 
-    def leave(self, identity: bytes, *, done: str) -> None:
-        """Forget a worker that stops; a frame that it has not touched goes to another one."""
+    def leave(self, identity: bytes, *, done: str) -> str | None:
+        """Forget a worker that stops; a frame that it has not touched goes to another one.
+
+        Returns:
+            The camera of the frame that it has finished, if it has.
+        """
         worker = self._forget(identity)
-        if worker is not None and worker.holds is not None and worker.holds.id != done:
-            self._take_back(worker.holds)
+        if worker is None or worker.holds is None:
+            return None
+        if worker.holds.id == done:
+            return worker.holds.camera
+        self._take_back(worker.holds)
+        return None
 
     def expire(self, *, now: float) -> list[Worker]:
         """Drop what has waited for too long; remove and return workers silent for too long."""

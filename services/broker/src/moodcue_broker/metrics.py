@@ -13,6 +13,7 @@ class _CameraFigures:
 
     received: Counter
     dispatched: Counter
+    inferred: Counter
     wait: Histogram
 
 
@@ -27,6 +28,8 @@ class BrokerMetrics:
         "frame_wait",
         "frames_dispatched",
         "frames_dropped",
+        "frames_inferred",
+        "frames_pending",
         "frames_received",
         "replays",
         "workers",
@@ -48,6 +51,17 @@ class BrokerMetrics:
             "moodcue_frames_dispatched_total",
             "Frames given to workers",
             ["camera"],
+            registry=registry,
+        )
+        self.frames_inferred = Counter(
+            "moodcue_frames_inferred_total",
+            "Frames that a worker has finished; received = inferred + dropped + pending",
+            ["camera"],
+            registry=registry,
+        )
+        self.frames_pending = Gauge(
+            "moodcue_frames_pending",
+            "Frames that wait for a worker or that one works on",
             registry=registry,
         )
         self.frames_dropped = Counter(
@@ -76,6 +90,7 @@ class BrokerMetrics:
             metrics=[
                 self.frames_received,
                 self.frames_dispatched,
+                self.frames_inferred,
                 self.frames_dropped,
                 self.frame_wait,
             ],
@@ -89,6 +104,7 @@ class BrokerMetrics:
             figures = self._figures[camera] = _CameraFigures(
                 received=self.frames_received.labels(camera),
                 dispatched=self.frames_dispatched.labels(camera),
+                inferred=self.frames_inferred.labels(camera),
                 wait=self.frame_wait.labels(camera),
             )
         return figures
@@ -102,6 +118,10 @@ class BrokerMetrics:
         figures = self._of(camera)
         figures.dispatched.inc()
         figures.wait.observe(waited_seconds)
+
+    def inferred(self, camera: str) -> None:
+        """Count a frame that a worker has finished."""
+        self._of(camera).inferred.inc()
 
     def dropped(self, camera: str, *, reason: str, count: int) -> None:
         """Count frames that were not inferred."""

@@ -154,19 +154,23 @@ class Broker:
         match decode_control(payload):
             case WorkerReady(worker=name, done=done):
                 known = self._dispatcher.workers
-                if self._dispatcher.ready(identity, name, done=done, now=now):
-                    self._totals["frames_inferred"] += 1
+                self._count_inferred(self._dispatcher.ready(identity, name, done=done, now=now))
                 if self._dispatcher.workers > known:
                     _log.info("worker.joined", worker=name)
                 self._hand_out()
             case WorkerPing():
                 self._dispatcher.ping(identity, now=now)
             case WorkerBye(worker=name, done=done):
-                self._dispatcher.leave(identity, done=done)
+                self._count_inferred(self._dispatcher.leave(identity, done=done))
                 self._hand_out()
                 _log.info("worker.left", worker=name)
             case other:
                 raise ProtocolError(f"a worker sent {type(other).__name__}")
+
+    def _count_inferred(self, camera: str | None) -> None:
+        if camera is not None:
+            self._metrics.inferred(camera)
+            self._totals["frames_inferred"] += 1
 
     def _hand_out(self) -> None:
         while assignment := self._dispatcher.next_assignment(now=time.monotonic()):
@@ -214,6 +218,7 @@ class Broker:
             _log.warning("worker.lost", worker=worker.name)
         self._metrics.workers.set(self._dispatcher.workers)
         self._metrics.workers_free.set(self._dispatcher.free_workers)
+        self._metrics.frames_pending.set(self._dispatcher.pending)
         for (camera, reason), count in self._dispatcher.take_drops().items():
             self._metrics.dropped(camera, reason=reason.value, count=count)
             self._totals[f"frames_dropped_{reason.value}"] += count

@@ -41,6 +41,12 @@ class WorkerMetrics:
             registry=registry,
         )
 
+        self._unsent = Counter(
+            "moodcue_fer_unsent",
+            "Readings dropped because the queue to the broker was full",
+            registry=registry,
+        )
+
     def note(self, event: FaceEmotion, *, age_seconds: float, search: Search | None) -> None:
         """Count a frame that was read, and how it was searched if it was a picture."""
         self._frames.labels(event.status.value).inc()
@@ -50,6 +56,10 @@ class WorkerMetrics:
             self._searches.labels(search.value).inc()
         self._seconds.observe(event.inference_seconds)
         self._age.observe(max(0.0, age_seconds))
+
+    def drop(self) -> None:
+        """Count a reading that could not be sent."""
+        self._unsent.inc()
 
     def refuse(self) -> None:
         """Count a message that could not be read."""

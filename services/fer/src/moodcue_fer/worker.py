@@ -160,7 +160,8 @@ class Worker:
         self._metrics.note(event, age_seconds=age, search=analysis.search if analysis else None)
         self._frames += 1
         self._faces += len(event.faces)
-        self._publisher.send(name, event)
+        if not self._publisher.send(name, event):
+            self._metrics.drop()
         log.debug("frame.read", camera=frame.camera, status=event.status.value, trace=frame.trace)
 
     def _read(self, body: bytes, frame: Frame) -> tuple[Analysis | None, str]:

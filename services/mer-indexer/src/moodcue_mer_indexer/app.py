@@ -21,6 +21,7 @@ from moodcue.logs import configure_logging
 from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files, explained
 from moodcue_mer_indexer.announce import announce
 from moodcue_mer_indexer.build import build_index
+from moodcue_mer_indexer.build_metrics import BuildMetrics
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.progress import show_progress
@@ -66,7 +67,7 @@ def watch(settings: IndexerSettings, *, report: Report) -> None:
     # It tells of every change, ours to the index among them.
     logging.getLogger("watchfiles.main").setLevel(logging.WARNING)
     registry = CollectorRegistry()
-    renewal = _Renewal(settings, report)
+    renewal = _Renewal(settings, report, BuildMetrics(registry))
     library = LibraryWatch(
         settings.music_dir or settings.compose_dir,
         build=renewal.build,
@@ -101,6 +102,7 @@ class _Renewal:
 
     settings: IndexerSettings
     report: Report
+    metrics: BuildMetrics
     _failures: Mapping[str, Mapping[str, str]] = field(default_factory=dict, init=False)
     _songs: int = field(default=0, init=False)
     _builds: int = field(default=0, init=False)
@@ -126,6 +128,7 @@ class _Renewal:
         new = {path: why for path, why in failures.items() if self._failures.get(path) != why}
         self._failures, self._songs = failures, summary["songs"]
         self._builds += 1
+        self.metrics.built(songs=self._songs, failed=len(failures))
         if summary["published"] or new:
             self.report({**summary, "failures": new})
 

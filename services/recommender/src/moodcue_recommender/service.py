@@ -154,8 +154,9 @@ class RecommenderService:
     def _on_window(self, name: str, window: EmotionWindow) -> None:
         if self._windows.missing_before(name, window.source, window.seq):
             self._fill_gap(name, window.source)
+        missing = self._windows.missing_before(name, window.source, window.seq)
+        self._parts.metrics.lost_windows.inc(missing)
         self._windows.accept(name, window.source, window.seq)
-        self._parts.metrics.lost_windows.set(self._windows.lost)
         self._answer(window)
 
     def _fill_gap(self, name: str, source: str) -> None:
@@ -183,13 +184,12 @@ class RecommenderService:
         if made.turn.told is not None or made.turn.forget:
             # Before the answer, so that who has that one has this one, too.
             self._tastes.send(event.camera, made.turn.taste)
-        self._parts.publisher.send(topic_of(event.camera), event)
+        self._send(event)
         self._count_step(made)
         metrics.seconds.observe(time.perf_counter() - began)
-        metrics.answered(event)
+        metrics.answered(event, now=self._parts.clock())
         metrics.repeated.inc(made.repeated)
         metrics.unlogged.inc(self._parts.answerer.log_problem is not None)
-        metrics.unsent.set(self._parts.publisher.dropped)
         _log.info(
             "recommendation.published",
             camera=event.camera,
@@ -200,6 +200,10 @@ class RecommenderService:
             songs=len(event.songs),
             trace=event.trace,
         )
+
+    def _send(self, event: Recommendation) -> None:
+        if not self._parts.publisher.send(topic_of(event.camera), event):
+            self._parts.metrics.unsent.inc()
 
     def _count_step(self, made: Answer) -> None:
         if made.followed is not None:
@@ -250,7 +254,7 @@ class RecommenderService:
         for camera in parts.log.last_numbers():
             after = last_there.get(camera, 0)
             for event in parts.log.after(camera, after, last=parts.republish):
-                parts.publisher.send(topic_of(camera), event)
+                self._send(event)
                 parts.metrics.republished.inc()
 
     def _answer_missed(self, messages: list[Message]) -> None:
