@@ -152,6 +152,7 @@ class Source:
         *,
         instance: str = "one",
         time: int | None = None,
+        state: ServiceState = ServiceState.RUNNING,
         counters: dict[str, float] | None = None,
     ) -> Status:
         name = topic(Family.STATUS, service, instance)
@@ -160,7 +161,7 @@ class Source:
             service=service,
             instance=instance,
             version="0.1.0",
-            state=ServiceState.RUNNING,
+            state=state,
             started=self.started,
             counters=counters or {},
         )

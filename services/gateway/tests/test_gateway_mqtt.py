@@ -12,7 +12,17 @@ from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - 
 from mosquitto import Mosquitto, mosquitto_path, mqtt_reader
 
 from moodcue.errors import ProtocolError
-from moodcue.events import HoldReason, IndexPublished, Mode, RecommendationRequest
+from moodcue.events import (
+    HoldReason,
+    IndexPublished,
+    Liking,
+    Mode,
+    RecommendationRequest,
+    ServiceState,
+    TasteEntry,
+    TasteSubject,
+)
+from moodcue.identity import NS_PER_SECOND
 from moodcue_gateway.mqtt.bridge import wish_of
 from moodcue_gateway.mqtt.cursor import Cursor
 from moodcue_gateway.mqtt.discovery import discovery
@@ -133,6 +143,59 @@ def test_a_restart_publishes_what_was_missed_and_nothing_that_was_published(
         system.eventually(lambda: reader.events(RECOMMENDATION)[-1]["id"] == last, "so did that")
 
         assert [event["id"] for event in reader.events(RECOMMENDATION)] == [*old, *missed, last]
+
+
+@needs_mosquitto
+def test_a_late_client_gets_what_a_room_likes_and_that_it_was_forgotten(
+    system: System, mosquitto: Mosquitto
+) -> None:
+    gateway = start(system, mosquitto)
+    topic = "moodcue/taste/desk"
+    source = system.source("recommender/one")
+    liking = Liking(mean=0.7, low=0.3, high=0.9)
+    source.taste("desk", entries=[TasteEntry(subject=TasteSubject.ARTIST, liking=liking)])
+    with mqtt_reader(mosquitto.port, topic) as reader:
+        system.eventually(lambda: reader.events(topic), "it came")
+        assert reader.events(topic)[0]["entries"][0]["liking"]["mean"] == 0.7
+        forgotten = source.taste("desk").id
+        system.eventually(lambda: reader.events(topic)[-1]["id"] == forgotten, "so did the reset")
+    with mqtt_reader(mosquitto.port, topic) as late:
+        system.eventually(lambda: late.events(topic), "it came")
+        assert [event["id"] for event in late.events(topic)] == [forgotten]
+
+    system.stop_gateway()
+    with mqtt_reader(mosquitto.port, "moodcue/#") as reader:
+        gateway = system.start_gateway()
+        wait_for(system, gateway)
+        last = source.recommendation("desk").id
+        system.eventually(lambda: last in str(reader.messages), "the gateway is at work again")
+        # Retained, so it came at once; a repetition would come without that mark.
+        assert [kept for name, _, kept in reader.messages if name == topic] == [True]
+
+
+@needs_mosquitto
+def test_a_heartbeat_comes_when_a_state_changes_and_none_is_left_of_a_process_that_died(
+    system: System, mosquitto: Mosquitto
+) -> None:
+    start(system, mosquitto)
+    topic = "moodcue/status/fer/one"
+    source = system.source("fer/one")
+    with mqtt_reader(mosquitto.port, topic) as reader:
+        begun = source.status("fer")
+        system.eventually(lambda: reader.events(topic), "the first one came")
+        source.status("fer")
+        degraded = source.status("fer", state=ServiceState.DEGRADED)
+        system.eventually(
+            lambda: reader.events(topic)[-1]["id"] == degraded.id, "the other state came"
+        )
+        later = source.status(
+            "fer", state=ServiceState.DEGRADED, time=degraded.time + 60 * NS_PER_SECOND
+        )
+        system.eventually(lambda: reader.events(topic)[-1]["id"] == later.id, "and the next minute")
+        assert [one["id"] for one in reader.events(topic)] == [begun.id, degraded.id, later.id]
+    with mqtt_reader(mosquitto.port, "moodcue/#") as late:
+        system.eventually(lambda: late.payloads("moodcue/availability"), "what is retained came")
+        assert late.events(topic) == []
 
 
 @needs_mosquitto

@@ -1,6 +1,7 @@
 import ipaddress
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - 
 from service_process import ServiceProcess
 from webhook_receiver import Receiver, receiver
 
+from moodcue.events import ServiceState
+from moodcue.identity import NS_PER_SECOND
 from moodcue_gateway.webhooks.service import backoff_seconds
 from moodcue_gateway.webhooks.signature import signed_headers
 from moodcue_gateway.webhooks.store import Delivery, Hook, News, StoreError, WebhookStore
@@ -127,6 +130,54 @@ def test_what_was_accepted_is_sent_after_a_restart_and_nothing_twice(
     assert server.taken() == [*waiting, missed]
     assert taken not in server.taken()
     system.eventually(lambda: state_of(gateway, hook)["waiting"] == 0, "all are off the queue")
+
+
+def test_of_what_a_room_likes_only_the_newest_waits_for_a_server_that_is_down(
+    system: System, server: Receiver
+) -> None:
+    gateway = system.start(**QUICK, webhook_attempts=100)
+    server.status = 500
+    hook = register(gateway, server.url, "recommendation/", "taste/")
+    source = system.source()
+    first = source.recommendation("desk").id
+    system.eventually(lambda: first in server.taken(), "it is tried")
+    source.taste("desk")
+    other = source.taste("sofa").id
+    second = source.recommendation("desk").id
+    newest = source.taste("desk").id
+    live = gateway.parts.live
+    system.eventually(
+        lambda: newest in {entry.event.id for entry in live.newest_entries(["taste/"])}, "all came"
+    )
+    system.eventually(lambda: state_of(gateway, hook)["waiting"] == 4, "what was replaced is gone")
+    server.received.clear()
+    server.status = 204
+    system.eventually(lambda: state_of(gateway, hook)["waiting"] == 0, "all went out")
+
+    taken = list(dict.fromkeys(server.taken()))
+    assert [one for one in taken if one in {first, second}] == [first, second]
+    assert set(taken) == {first, second, other, newest}
+
+
+def test_a_heartbeat_is_sent_when_a_state_changes_and_otherwise_once_a_minute(
+    system: System, server: Receiver
+) -> None:
+    gateway = system.start(**QUICK)
+    register(gateway, server.url, "status/fer/")
+    source = system.source("fer/one")
+    begun = source.status("fer")
+    system.eventually(lambda: server.taken() == [begun.id], "the first one came")
+    source.status("fer")
+    degraded = source.status("fer", state=ServiceState.DEGRADED)
+    system.eventually(lambda: server.taken() == [begun.id, degraded.id], "the change came")
+    assert server.received[-1].event["state"] == "degraded"
+    source.status("fer", state=ServiceState.DEGRADED, time=degraded.time + 59 * NS_PER_SECOND)
+    later = source.status(
+        "fer", state=ServiceState.DEGRADED, time=degraded.time + 60 * NS_PER_SECOND
+    )
+
+    system.eventually(lambda: len(server.taken()) >= 3, "so did that of the next minute")
+    assert server.taken() == [begun.id, degraded.id, later.id]
 
 
 def test_an_event_that_cannot_be_delivered_is_kept_and_sent_again_on_request(
@@ -306,7 +357,7 @@ def test_topics_of_live_readings_and_too_many_webhooks_are_refused(
     system: System, server: Receiver
 ) -> None:
     gateway = system.start_gateway(**QUICK, max_webhooks=1)
-    for topic in ("face-emotion/", "", "recommendation/ x"):
+    for topic in ("face-emotion/", "request/", "frame/", "", "recommendation/ x"):
         answer = gateway.client.post("/v1/webhooks", json={"url": server.url, "topics": [topic]})
         assert answer.status_code == 422
     register(gateway, server.url)
@@ -352,6 +403,24 @@ def test_a_full_queue_gives_up_the_oldest_and_dead_letters_are_bounded_and_count
     assert [one.event for one in store.dead_letters("one", limit=10)] == ["event2", "event3"]
     counts = store.counts("one")
     assert (counts.waiting, counts.dead, counts.dropped) == (3, 2, 1)
+    store.close()
+
+
+def test_a_state_that_is_on_its_way_while_a_newer_one_comes_is_no_dead_letter(
+    tmp_path: Path,
+) -> None:
+    store = WebhookStore(tmp_path, queue=3, dead=2, remembered=100)
+    store.add(replace(HOOK, topics=("taste/",)), known=[], first=[])
+    body = '{"topic": "taste/desk/"}'
+    store.accept([News("taste/desk/", "old", body, is_state=True)])
+    under_way = store.next_for("one")
+    assert under_way is not None
+    store.accept([News("taste/desk/", "new", body, is_state=True)])
+
+    assert not store.give_up("one", under_way.number, "it is gone")
+    waiting = store.next_for("one")
+    assert waiting is not None
+    assert (waiting.event, store.counts("one").dead) == ("new", 0)
     store.close()
 
 

@@ -24,7 +24,7 @@ from moodcue.events import (
     Taste,
 )
 from moodcue.topics import Family
-from moodcue_gateway.journal import JOURNAL_FAMILIES
+from moodcue_gateway.outlets import OUTLET_FAMILIES
 
 Document = dict[str, Any]
 
@@ -42,6 +42,8 @@ FAMILY_EVENTS: Mapping[Family, tuple[type[Event], tuple[str, ...]]] = {
 
 _UNSEEN = frozenset({Family.FRAME, Family.REQUEST})
 """Families that live clients of the gateway do not get."""
+
+_HEARTBEATS = "QoS 1, not retained: when a service begins or its state changes, and once a minute"
 
 _COMMANDS = {
     "mode": "`match`, `lift`, `calm`, `energise` or `hold`: the mode of the room from now on",
@@ -113,7 +115,7 @@ def _bus_channels() -> Document:
 
 def _gateway_channels() -> Document:
     live = [_tag(kind) for family, (kind, _) in FAMILY_EVENTS.items() if family not in _UNSEEN]
-    lasting = [_tag(FAMILY_EVENTS[family][0]) for family in sorted(JOURNAL_FAMILIES)]
+    pushed = [_tag(FAMILY_EVENTS[family][0]) for family in sorted(OUTLET_FAMILIES)]
     return {
         "sse": {
             "address": "/v1/events",
@@ -131,23 +133,26 @@ def _gateway_channels() -> Document:
         },
         "webhook": {
             "address": None,
-            "description": "POST to the URL of a webhook, signed as Standard Webhooks says",
-            "messages": _references(lasting),
+            "description": (
+                "POST to the URL of a webhook, signed as Standard Webhooks says; heartbeats when a "
+                "service begins or its state changes, and once a minute"
+            ),
+            "messages": _references(pushed),
         },
     }
 
 
 def _mqtt_channels() -> Document:
-    channels = {
-        f"mqtt.{family.value}": {
-            "address": f"moodcue/{family.value}/{{camera}}",
-            "description": "retained, QoS 1",
+    channels = {}
+    for family in sorted(OUTLET_FAMILIES):
+        kind, names = FAMILY_EVENTS[family]
+        channels[f"mqtt.{family.value}"] = {
+            "address": "/".join(["moodcue", family.value, *(f"{{{name}}}" for name in names)]),
+            "description": _HEARTBEATS if family is Family.STATUS else "retained, QoS 1",
             "servers": [{"$ref": "#/servers/mqtt"}],
-            "messages": _references([_tag(FAMILY_EVENTS[family][0])]),
-            **_parameters(["camera"]),
+            "messages": _references([_tag(kind)]),
+            **_parameters(names),
         }
-        for family in sorted(JOURNAL_FAMILIES)
-    }
     for wish, text in _COMMANDS.items():
         channels[f"mqtt.command.{wish}"] = {
             "address": f"moodcue/command/{{camera}}/{wish}",

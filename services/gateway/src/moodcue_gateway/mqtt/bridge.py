@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 
 from moodcue.errors import ProtocolError
-from moodcue.events import Mode, Recommendation
+from moodcue.events import Mode, Recommendation, Status
 from moodcue.health import Problem
 from moodcue.topics import check_name
-from moodcue_gateway.journal import JOURNAL_FAMILIES, Entry, Gap
+from moodcue_gateway.journal import Entry, Gap
 from moodcue_gateway.live import Live
 from moodcue_gateway.metrics import GatewayMetrics
 from moodcue_gateway.mqtt.client import MqttAddress, MqttClient, Will
@@ -24,9 +24,9 @@ from moodcue_gateway.mqtt.discovery import (
     discovery,
     mqtt_topic,
 )
+from moodcue_gateway.outlets import OUTLET_TOPICS, HeartbeatFilter
 from moodcue_gateway.problems import ProblemError
 
-_TOPICS = tuple(f"{family.value}/" for family in sorted(JOURNAL_FAMILIES))
 _WISHES = ("mode", "mood")
 _MAX_COMMANDS = 16
 _MAX_WORD_BYTES = 64
@@ -52,7 +52,7 @@ class MqttNames:
 
 
 class MqttBridge:
-    """Publishes windows and recommendations, and turns commands into requests.
+    """Publishes events, and turns commands into requests.
 
     Args:
         address: of the broker.
@@ -80,6 +80,7 @@ class MqttBridge:
         self._greeted = asyncio.Event()
         self._greeting: asyncio.Task[None] | None = None
         self._announced: set[str] = set()
+        self._heartbeats = HeartbeatFilter()
         self._commands: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_MAX_COMMANDS)
 
     def problem(self) -> Problem:
@@ -136,21 +137,28 @@ class MqttBridge:
         for wish in _WISHES:
             self._client.subscribe(command_topic(self._names.prefix, "+", wish))
         self._announced.clear()
-        for entry in self._live.newest_entries(_TOPICS):
+        for entry in self._live.newest_entries(OUTLET_TOPICS):
             if self._cursor.is_published(entry.topic, entry.event):
                 await self._publish(entry)
         self._greeted.set()
 
     async def _publish_events(self) -> None:
-        with self._live.stream(_TOPICS, last_event_id=None, resident=True) as stream:
+        with self._live.stream(OUTLET_TOPICS, last_event_id=None, resident=True) as stream:
             while batch := await stream.batch():
                 for item in batch:
                     await self._greeted.wait()
                     if isinstance(item, Gap):
                         _log.warning("mqtt.events_lost", events=item.lost)
+                    elif isinstance(item.event, Status):
+                        await self._publish_heartbeat(item.topic, item.event, item.text)
                     elif not self._cursor.is_published(item.topic, item.event):
                         await self._publish(item)
                         self._cursor.advance(item.topic, item.event)
+
+    async def _publish_heartbeat(self, topic: str, event: Status, text: str) -> None:
+        """Publish a heartbeat, not retained: nobody would take back that of a process that died."""
+        if self._heartbeats.passes(topic, event):
+            await self._client.publish(mqtt_topic(self._names.prefix, topic), text, retain=False)
 
     async def _publish(self, entry: Entry) -> None:
         if isinstance(entry.event, Recommendation):

@@ -97,9 +97,9 @@ class MqttClient:
         except OSError as error:
             raise SettingsError(f"MOODCUE_GATEWAY_MQTT_CA_FILE={ca_file}: {error}") from None
 
-    async def publish(self, topic: str, payload: str | bytes) -> None:
-        """Publish a retained message and wait until the broker has it."""
-        sent = self._client.publish(topic, payload, qos=_QOS, retain=True)
+    async def publish(self, topic: str, payload: str | bytes, *, retain: bool = True) -> None:
+        """Publish a message and wait until the broker has it."""
+        sent = self._client.publish(topic, payload, qos=_QOS, retain=retain)
         future = self._acknowledged[sent.mid] = self._loop.create_future()
         try:
             await future

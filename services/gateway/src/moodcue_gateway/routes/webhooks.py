@@ -7,18 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from moodcue_gateway.journal import JOURNAL_FAMILIES
+from moodcue_gateway.outlets import OUTLET_TOPICS
 from moodcue_gateway.parts import Parts
 from moodcue_gateway.problems import ProblemError, documented
 from moodcue_gateway.webhooks.service import HookState, WebhookError
 from moodcue_gateway.webhooks.targets import TargetError
 
-_FAMILIES = tuple(f"{family.value}/" for family in sorted(JOURNAL_FAMILIES))
-
 
 def _lasting_topic(topic: str) -> str:
-    if not topic.startswith(_FAMILIES) or any(mark.isspace() for mark in topic):
-        raise ValueError(f"webhooks carry topics that begin with {' or '.join(_FAMILIES)}")
+    if not topic.startswith(OUTLET_TOPICS) or any(mark.isspace() for mark in topic):
+        raise ValueError(f"webhooks carry topics that begin with {' or '.join(OUTLET_TOPICS)}")
     return topic
 
 
@@ -37,7 +35,7 @@ class WebhookRequest(BaseModel):
         ["recommendation/"],
         min_length=1,
         max_length=16,
-        description="topics or their beginnings, of windows and recommendations",
+        description="topics or their beginnings, of all events but live readings",
     )
 
 

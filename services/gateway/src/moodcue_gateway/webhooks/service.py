@@ -10,17 +10,18 @@ from pathlib import Path
 
 import structlog
 
+from moodcue.events import Status
 from moodcue.identity import new_id, system_clock
-from moodcue_gateway.journal import JOURNAL_FAMILIES, Entry, Gap
+from moodcue_gateway.journal import Entry, Gap
 from moodcue_gateway.live import Live, Stream
 from moodcue_gateway.metrics import GatewayMetrics
+from moodcue_gateway.outlets import OUTLET_TOPICS, HeartbeatFilter
 from moodcue_gateway.webhooks.limits import WebhookLimits
 from moodcue_gateway.webhooks.sender import Sender, http_client
 from moodcue_gateway.webhooks.signature import new_secret
 from moodcue_gateway.webhooks.store import Counts, Delivery, Hook, News, StoreError, WebhookStore
 from moodcue_gateway.webhooks.targets import allowed_address, parse_target
 
-_TOPICS = tuple(f"{family.value}/" for family in sorted(JOURNAL_FAMILIES))
 _MAX_WAIT_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
@@ -75,6 +76,7 @@ class Webhooks:
         self._metrics = metrics
         self._chance = chance
         self._running: dict[str, _Running] = {}
+        self._heartbeats = HeartbeatFilter()
         self._store: WebhookStore | None = None
         self._stream: Stream | None = None
         self._problem = "the gateway is not open"
@@ -105,7 +107,7 @@ class Webhooks:
         )
         # From the beginning of the journal: the store knows what it has seen before.
         self._stream = stack.enter_context(
-            self._live.stream(_TOPICS, last_event_id="", resident=True)
+            self._live.stream(OUTLET_TOPICS, last_event_id="", resident=True)
         )
         stack.push_async_callback(self._stop)
         for hook in store.hooks():
@@ -137,7 +139,7 @@ class Webhooks:
             )
         self._take_pending(store)
         hook = Hook(new_id(), url, tuple(topics), new_secret(), system_clock())
-        newest = [_news(entry) for entry in self._live.newest_entries(hook.topics) if entry.number]
+        newest = [_news(entry) for entry in self._live.newest_entries(hook.topics)]
         store.add(hook, known=[entry.event.id for entry in self._live.journal], first=newest)
         self._start(hook)
         _log.info("webhook.registered", id=hook.id)
@@ -189,12 +191,25 @@ class Webhooks:
             self._accept(store, self._stream.pending())
 
     def _accept(self, store: WebhookStore, batch: Sequence[Entry | Gap]) -> None:
+        news = [_news(item) for item in batch if isinstance(item, Entry) and self._is_to_keep(item)]
+        if not news:
+            return
         try:
-            store.accept([_news(item) for item in batch if isinstance(item, Entry)])
+            store.accept(news)
         except sqlite3.Error as error:
-            _log.error("webhook.events_not_kept", events=len(batch), reason=str(error))
+            _log.error("webhook.events_not_kept", events=len(news), reason=str(error))
         for running in self._running.values():
             running.news.set()
+
+    def _is_to_keep(self, entry: Entry) -> bool:
+        """Say whether an event is for a webhook, or one whose coming again must be known."""
+        if entry.number:
+            return True
+        if not any(one.hook.wants(entry.topic) for one in self._running.values()):
+            return False
+        return not isinstance(entry.event, Status) or self._heartbeats.passes(
+            entry.topic, entry.event
+        )
 
     def _start(self, hook: Hook) -> None:
         running = self._running[hook.id] = _Running(hook)
@@ -230,8 +245,8 @@ class Webhooks:
         _log.info("webhook.failed", id=hook.id, attempt=attempt, reason=failure)
         if attempt < self._limits.attempts:
             return backoff_seconds(self._limits.retry_seconds, attempt, chance=self._chance())
-        self._metrics.webhook_dead_letters.inc()
-        store.give_up(hook.id, delivery.number, failure)
+        if store.give_up(hook.id, delivery.number, failure):
+            self._metrics.webhook_dead_letters.inc()
         return 0.0
 
 
@@ -250,4 +265,4 @@ def backoff_seconds(first: float, attempts: int, *, chance: float) -> float:
 
 
 def _news(entry: Entry) -> News:
-    return News(entry.topic, entry.event.id, entry.text)
+    return News(entry.topic, entry.event.id, entry.text, is_state=not entry.number)

@@ -64,11 +64,19 @@ class Hook:
 
 @dataclass(frozen=True)
 class News:
-    """An event as it goes out: its topic, its id and its JSON."""
+    """An event as it goes out.
+
+    Attributes:
+        topic: of the event.
+        event: its id.
+        body: its JSON.
+        is_state: whether an older one of its topic need not go out any more.
+    """
 
     topic: str
     event: str
     body: str
+    is_state: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,13 +185,14 @@ class WebhookStore:
         with self._database:
             self._database.execute("DELETE FROM deliveries WHERE number = ?", (number,))
 
-    def give_up(self, hook_id: str, number: int, failure: str) -> None:
-        """Keep an event as a dead letter, with the reason."""
+    def give_up(self, hook_id: str, number: int, failure: str) -> bool:
+        """Keep an event as a dead letter, with the reason; False if it was replaced meanwhile."""
         with self._database:
-            self._database.execute(
+            kept = self._database.execute(
                 "UPDATE deliveries SET failure = ? WHERE number = ?", (failure, number)
-            )
+            ).rowcount
             self._drop_oldest_dead(hook_id)
+        return kept > 0
 
     def dead_letters(self, hook_id: str, *, limit: int) -> list[Delivery]:
         """Return events that were given up, oldest first."""
@@ -227,10 +236,17 @@ class WebhookStore:
         return max(0, new)
 
     def _queue_for(self, hook: Hook, news: Iterable[News]) -> None:
-        self._database.executemany(
-            "INSERT INTO deliveries (hook, event, body) VALUES (?, ?, ?)",
-            [(hook.id, one.event, one.body) for one in news],
-        )
+        for one in news:
+            if one.is_state:
+                self._database.execute(
+                    "DELETE FROM deliveries WHERE hook = ? AND failure IS NULL"
+                    " AND json_extract(body, '$.topic') = ?",
+                    (hook.id, one.topic),
+                )
+            self._database.execute(
+                "INSERT INTO deliveries (hook, event, body) VALUES (?, ?, ?)",
+                (hook.id, one.event, one.body),
+            )
         self._database.execute(
             "UPDATE deliveries SET failure = ? WHERE hook = ? AND failure IS NULL AND number <="
             " (SELECT number FROM deliveries WHERE hook = ? AND failure IS NULL"
