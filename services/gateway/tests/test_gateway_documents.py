@@ -1,4 +1,6 @@
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,9 @@ import msgspec
 import pytest
 from gateway_harness import System
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft7Validator, Draft202012Validator, ValidationError
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from pydantic import BaseModel
 from samples import SAMPLES
 
@@ -39,7 +43,9 @@ from moodcue_gateway.schemas import (
 
 SERVICE = Path(__file__).resolve().parents[1]
 SNAPSHOT = SERVICE / "openapi.json"
-ASYNCAPI = SERVICE.parents[1] / "docs" / "asyncapi.json"
+REPOSITORY = SERVICE.parents[1]
+ASYNCAPI = REPOSITORY / "docs" / "asyncapi.json"
+ASYNCAPI_SCHEMA = REPOSITORY / ".tools/node_modules/@asyncapi/specs/schemas/3.0.0.json"
 
 
 def test_the_openapi_document_in_the_tree_is_up_to_date() -> None:
@@ -93,6 +99,35 @@ def test_a_golden_event_follows_its_schema_in_the_asyncapi_document(sample: Even
     Draft202012Validator(root).validate(plain)
     with pytest.raises(ValidationError):
         Draft202012Validator(root).validate({**plain, "seq": "one"})
+
+
+@pytest.mark.tools
+def test_the_asyncapi_document_is_one_by_the_schema_of_asyncapi() -> None:
+    if not ASYNCAPI_SCHEMA.is_file() and os.environ.get("CI") != "true":
+        pytest.skip(f"{ASYNCAPI_SCHEMA} is not here; deploy/testing/install-tools.sh fetches it")
+    schema = json.loads(ASYNCAPI_SCHEMA.read_text())
+    document = json.loads(ASYNCAPI.read_text())
+
+    Draft7Validator(schema).validate(document)
+    document["channels"]["sse"]["adress"] = "/v1/events"
+    with pytest.raises(ValidationError):
+        Draft7Validator(schema).validate(document)
+
+
+def test_the_addresses_of_the_asyncapi_document_name_their_parameters() -> None:
+    for name, channel in asyncapi_document()["channels"].items():
+        named = re.findall(r"{(\w+)}", channel["address"] or "")
+
+        assert named == list(channel.get("parameters", {})), name
+
+
+def test_the_openapi_document_is_one_by_the_schema_of_openapi() -> None:
+    document = json.loads(SNAPSHOT.read_text())
+
+    OpenAPIV31SpecValidator(document).validate()
+    del document["paths"]["/v1/taste"]["get"]["responses"]["200"]["description"]
+    with pytest.raises(OpenAPIValidationError):
+        OpenAPIV31SpecValidator(document).validate()
 
 
 def test_the_documents_are_served(system: System) -> None:

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 import uvicorn
@@ -38,6 +39,21 @@ _QUEUED_PICTURES = 4
 _log = structlog.get_logger(__name__)
 
 
+class GatewayApp(FastAPI):
+    """FastAPI whose document is OpenAPI 3.1, also where it describes streams."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, without `itemSchema`, which only OpenAPI 3.2 knows."""
+        document = super().openapi()
+        for path in document["paths"].values():
+            for operation in path.values():
+                for response in operation["responses"].values():
+                    for content in response.get("content", {}).values():
+                        if content.pop("itemSchema", None) is not None:
+                            content["schema"] = {"type": "string"}
+        return document
+
+
 def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
     """Build the web application; it opens its parts when it starts and closes them at its end."""
 
@@ -58,7 +74,7 @@ def create_app(settings: GatewaySettings, parts: Parts) -> FastAPI:
             finally:
                 parts.live.close()
 
-    app = FastAPI(
+    app = GatewayApp(
         title="Moodcue gateway",
         version=__version__,
         description="Songs of your own library that fit the emotion in front of a camera.",
