@@ -10,10 +10,9 @@ timeout 60 "$docker" pull -q "$image" 2>/dev/null && exit 0
 echo "base-image: no registry, making a stand-in for $image" >&2
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mirror=$(sed -nE 's/^(URIs: |deb (\[[^]]*\] )?)(https?:[^ ]+).*/\3/p' \
-    $(find /etc/apt -name '*.sources' -o -name '*.list') | sed -n '/security/d; 1p')
+. "$(dirname "$0")/mirror.sh"
 debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates \
-    bookworm "$root" "$mirror" >/dev/null
+    bookworm "$root" "$(mirror)" >/dev/null
 ln -sf python3 "$root/usr/bin/python"
 ln -sf pip3 "$root/usr/bin/pip"
 rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED

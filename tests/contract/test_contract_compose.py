@@ -43,15 +43,49 @@ def test_the_file_follows_the_compose_schema() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_every_service_is_there_and_knows_the_settings_that_it_is_given(
+def test_without_a_profile_every_service_is_there_and_nothing_else(
     services: dict[str, dict[str, Any]],
 ) -> None:
-    assert set(services) == set(SETTINGS)
-    for name, kind in SETTINGS.items():
-        variables = services[name]["environment"]
+    always = {name for name, service in services.items() if "profiles" not in service}
+
+    assert always == set(SETTINGS)
+
+
+def test_every_service_knows_the_settings_that_it_is_given(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    for service in services.values():
+        if "build" not in service:
+            continue
+        kind = SETTINGS[service["build"]["args"]["SERVICE"]]
+        variables = service["environment"]
         assert all(variable.startswith(PREFIX) for variable in variables)
         assert set(variables) <= set(variable_names(kind))
         load_settings(kind, variables)
+
+
+def test_the_profile_webcam_hands_the_device_to_a_camera_of_its_own_name(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    webcam = services["webcam"]
+
+    assert webcam["profiles"] == ["webcam"]
+    assert webcam["environment"]["MOODCUE_CAMERA_SOURCE"] == "/dev/video0"
+    assert [device.rpartition(":")[2] for device in webcam["devices"]] == ["/dev/video0"]
+    assert webcam["environment"]["MOODCUE_CAMERA_NAME"] != CameraSettings().name
+
+
+def test_the_profile_gpu_reserves_a_gpu_for_an_image_that_can_use_it(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    worker = services["fer-gpu"]
+
+    assert worker["profiles"] == ["gpu"]
+    assert worker["build"]["args"] == {"SERVICE": "fer", "EXTRA": "gpu"}
+    assert worker["environment"]["MOODCUE_FER_PROVIDER"] == "cuda"
+    [device] = worker["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    assert worker["image"] != services["fer"]["image"]
 
 
 def test_the_workers_can_be_scaled(services: dict[str, dict[str, Any]]) -> None:
@@ -73,5 +107,5 @@ def test_only_this_machine_reaches_the_published_ports(
 ) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
 
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)

@@ -1,7 +1,7 @@
 """Driving the compose file on a real engine, for tests and by hand.
 
-The file is written for Compose v2. Debian's docker-compose 1.29 does not know its `name`, and where
-the network of builds is closed they need that of the host; both are changed in a copy.
+The file is used as it is, with Compose version 2. Where the network of builds is closed they need
+that of the host, which a second file adds.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
 # First, because another client of that name may lack the build plugin.
 PATH = f"/usr/bin:{os.environ['PATH']}"
 
@@ -22,23 +23,27 @@ class Compose:
     """A compose project on the engine of this machine.
 
     Attributes:
-        file: the changed copy of the compose file.
+        override: a compose file that changes a little for tests.
         project: its name, so that a test does not meet somebody's running Moodcue.
         environment: variables that the compose file reads.
+        profiles: what runs besides the services that always do.
     """
 
-    file: Path
+    override: Path
     project: str
     environment: dict[str, str]
+    profiles: tuple[str, ...] = ()
 
     def run(self, *arguments: str, timeout_seconds: float = 600) -> str:
-        """Run a command of docker-compose and return what it prints.
+        """Run a command of `docker compose` and return what it prints.
 
         Raises:
             AssertionError: with its output, if it fails.
         """
-        command = ["docker-compose", "-f", str(self.file), "-p", self.project]
-        return _run([*command, *arguments], self.environment, timeout_seconds)
+        files = ["-f", str(COMPOSE_FILE), "-f", str(self.override), "-p", self.project]
+        profiles = [f"--profile={profile}" for profile in self.profiles]
+        command = ["docker", "compose", *files, *profiles, *arguments]
+        return _run(command, self.environment, timeout_seconds)
 
     def docker(self, *arguments: str, timeout_seconds: float = 120) -> str:
         """Run a command of docker and return what it prints.
@@ -54,7 +59,7 @@ class Compose:
 
 
 def _run(command: list[str], environment: dict[str, str], timeout_seconds: float) -> str:
-    variables = {"PATH": PATH, "DOCKER_BUILDKIT": "1", "COMPOSE_DOCKER_CLI_BUILD": "1"}
+    variables = {"PATH": PATH, "DOCKER_BUILDKIT": "1"}
     result = subprocess.run(
         command,
         env={**os.environ, **variables, **environment},
@@ -68,14 +73,11 @@ def _run(command: list[str], environment: dict[str, str], timeout_seconds: float
     return result.stdout
 
 
-def derive(folder: Path) -> Path:
-    """Write the copy that docker-compose 1.29 reads, and return its path."""
-    compose: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
-    del compose["name"]
-    for name in [name for name in compose if name.startswith("x-")]:
-        del compose[name]
-    for service in compose["services"].values():
-        service["build"] = {**service["build"], "context": str(REPOSITORY), "network": "host"}
-    file = folder / "docker-compose.yml"
-    file.write_text(yaml.safe_dump(compose, sort_keys=False))
+def override(folder: Path) -> Path:
+    """Write the file that lets builds use the network of the host, and return its path."""
+    compose: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
+    built = [name for name, service in compose["services"].items() if "build" in service]
+    file = folder / "override.yml"
+    services = {name: {"build": {"network": "host"}} for name in built}
+    file.write_text(yaml.safe_dump({"services": services}))
     return file

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
-from compose import Compose, derive
+from compose import Compose, override
 
 import moodcue
 from moodcue.events import Recommendation
@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1200)]
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """Moodcue as `docker compose up` starts it, but with short windows."""
-    file = derive(tmp_path_factory.mktemp("compose"))
-    made = Compose(file, "moodcue-test", {"WINDOW_SECONDS": str(WINDOW_SECONDS)})
+    changes = override(tmp_path_factory.mktemp("compose"))
+    made = Compose(changes, "moodcue-test", {"WINDOW_SECONDS": str(WINDOW_SECONDS)})
     made.run("build", timeout_seconds=1000)
     made.run("down", "--volumes")
     made.run("up", "-d")
