@@ -1,6 +1,6 @@
 # Everything that this project is used, tested and measured with.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit browser mqtt-test tools-test deploy-test bench docs clean
+.PHONY: help demo test check unit browser mqtt-test tools-test observability-test deploy-test bench docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,13 +29,16 @@ check: $(VENV)/.testing ## style, types, import boundaries, generated documents
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.testing ## unit, contract, integration and end-to-end tests
-	$(BIN)/python -m pytest -n 2 -m "not browser and not mqtt and not tools and not deploy"
+	$(BIN)/python -m pytest -n 2 -m "not browser and not mqtt and not tools and not observability and not deploy"
 
 browser: $(VENV)/.testing ## tests in a real browser; needs chromium and chromium-driver
 	$(BIN)/python -m pytest -m browser
 
 mqtt-test: $(VENV)/.testing ## tests with a real MQTT broker; needs mosquitto
 	$(BIN)/python -m pytest -m mqtt
+
+observability-test: $(VENV)/.testing ## tests with a real Prometheus; needs prometheus
+	$(BIN)/python -m pytest -m observability
 
 tools-test: $(VENV)/.testing ## tests with the tools that deploy/testing/install-tools.sh installs
 	$(BIN)/python -m pytest -m tools

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from dashboard import DASHBOARD, dashboard_text
 from metrics_tables import metrics_tables
 from settings_tables import README_SETTINGS, settings_table
 
@@ -141,6 +142,7 @@ def whole_documents() -> Iterator[tuple[str, str]]:
     """Yield path in the repository and text of every file that is generated as a whole."""
     yield "docs/asyncapi.json", asyncapi_text()
     yield "services/gateway/openapi.json", openapi_text()
+    yield DASHBOARD, dashboard_text()
 
 
 def renewed_documents() -> Iterator[tuple[str, str]]:

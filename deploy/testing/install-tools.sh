@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the system packages that the tests in a browser, by MQTT and on a Docker engine need (Debian,
-# root), and into .tools axe-core, which looks for barriers in the page, and the JSON schemas of AsyncAPI.
+# Installs the system packages that the tests in a browser, by MQTT, with Prometheus and on a Docker
+# engine need (Debian, root), and into .tools axe-core, which looks for barriers in the page, and the JSON schemas of AsyncAPI.
 # Nothing of it is part of Moodcue.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-packages=(chromium chromium-driver ffmpeg mosquitto mosquitto-clients docker.io iptables debootstrap procps util-linux)
+packages=(chromium chromium-driver ffmpeg mosquitto mosquitto-clients prometheus docker.io iptables debootstrap procps util-linux)
 command -v npm >/dev/null || packages+=(npm)
 missing=()
 for package in "${packages[@]}"; do

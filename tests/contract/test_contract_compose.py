@@ -88,6 +88,24 @@ def test_the_profile_gpu_reserves_a_gpu_for_an_image_that_can_use_it(
     assert worker["image"] != services["fer"]["image"]
 
 
+def test_the_profile_observability_looks_at_every_service_and_asks_for_no_login(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    folder = FILE.parent / "deploy" / "observability"
+    [job] = yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"]
+    [discovery] = job["dns_sd_configs"]
+    built = {name for name, service in services.items() if "build" in service}
+
+    assert set(discovery["names"]) == built
+    assert all(services[name]["environment"]["MOODCUE_HEALTH_HOST"] == "0.0.0.0" for name in built)  # noqa: S104 - inside the container
+    grafana = services["grafana"]
+    assert grafana["profiles"] == services["prometheus"]["profiles"] == ["observability"]
+    assert grafana["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert "bus" not in grafana["networks"]
+    for mount in (*grafana["volumes"], services["prometheus"]["volumes"][0]):
+        assert (FILE.parent / mount.partition(":")[0]).is_dir(), mount
+
+
 def test_the_workers_can_be_scaled(services: dict[str, dict[str, Any]]) -> None:
     assert services["fer"]["deploy"] == {"replicas": 2}
     assert not {"container_name", "ports", "hostname"} & set(services["fer"])
@@ -95,10 +113,10 @@ def test_the_workers_can_be_scaled(services: dict[str, dict[str, Any]]) -> None:
 
 
 def test_every_service_is_confined(services: dict[str, dict[str, Any]]) -> None:
-    for service in services.values():
+    for name, service in services.items():
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
-        assert service["user"] == "10001:10001"
+        assert service["user"] == ("65534:65534" if name == "prometheus" else "10001:10001")
         assert "mem_limit" in service
 
 
@@ -107,5 +125,5 @@ def test_only_this_machine_reaches_the_published_ports(
 ) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
 
-    assert len(ports) == 4
+    assert len(ports) == 6
     assert all(port.startswith("127.0.0.1:") for port in ports)

@@ -282,7 +282,7 @@ def test_bad_messages_and_losses_are_counted_and_the_run_goes_on(
     assert 'moodcue_windows_total{camera="kitchen",hold="none"} 1.0' in metrics
     assert 'moodcue_window_coverage_ratio{camera="kitchen"} 1.0' in metrics
     assert "moodcue_window_delay_seconds_count 1.0" in metrics
-    assert 'moodcue_window_end_timestamp_seconds{camera="kitchen"}' in metrics
+    assert 'moodcue_window_emitted_timestamp_seconds{camera="kitchen"}' in metrics
     assert "moodcue_window_length_seconds" in metrics
     assert aggregator.logged("label set 'basic-8' is unknown here")
 

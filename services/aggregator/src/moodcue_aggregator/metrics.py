@@ -48,9 +48,9 @@ class AggregatorMetrics(Collector):
             ["camera"],
             registry=registry,
         )
-        self.end = Gauge(
-            "moodcue_window_end_timestamp_seconds",
-            "End of the latest window, capture time, since 1970",
+        self.latest = Gauge(
+            "moodcue_window_emitted_timestamp_seconds",
+            "When the latest window was emitted, since 1970",
             ["camera"],
             registry=registry,
         )
@@ -69,12 +69,12 @@ class AggregatorMetrics(Collector):
         """Count a window that is emitted at `now`, nanoseconds UTC."""
         self.windows.labels(window.camera, window.hold or "none").inc()
         self.coverage.labels(window.camera).set(window.coverage)
-        self.end.labels(window.camera).set(window.end / NS_PER_SECOND)
+        self.latest.labels(window.camera).set(now / NS_PER_SECOND)
         self.delay.observe(max(0.0, (now - window.end) / NS_PER_SECOND))
 
     def forget(self, camera: str) -> None:
         """Drop the figures of a camera that is followed no more."""
-        for metric in (self.coverage, self.end, self.windows):
+        for metric in (self.coverage, self.latest, self.windows):
             metric.remove_by_labels({"camera": camera})
 
     def collect(self) -> Iterator[CounterMetricFamily]:
