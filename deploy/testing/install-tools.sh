@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that the tests in a browser, by MQTT, with Prometheus and on a Docker
-# engine need (Debian, root), and into .tools axe-core, which looks for barriers in the page, and the JSON schemas of AsyncAPI.
+# engine need (Debian, root), and into .tools axe-core, which looks for barriers in the page, the JSON
+# schemas of AsyncAPI, and Supysonic, a music server, with what it needs in an environment of its own.
 # Nothing of it is part of Moodcue.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -31,3 +32,5 @@ if ! docker compose version >/dev/null 2>&1; then
         docker-compose
 fi
 npm install --silent --no-save --ignore-scripts --prefix .tools axe-core@4.14.1 @asyncapi/specs@6.11.1
+python3 -m venv .tools/supysonic
+PIP_DISABLE_PIP_VERSION_CHECK=1 .tools/supysonic/bin/pip install -qq --no-deps -r deploy/testing/supysonic.txt

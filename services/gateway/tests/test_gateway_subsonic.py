@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from gateway_harness import RunningGateway, System, song
@@ -8,8 +9,8 @@ from subsonic_server import SubsonicServer, subsonic_server
 from moodcue.errors import SettingsError
 from moodcue.settings import load_settings
 from moodcue_gateway.settings import GatewaySettings
-from moodcue_gateway.subsonic.client import ServerSong
-from moodcue_gateway.subsonic.matching import best_match, query_for
+from moodcue_gateway.subsonic.client import ServerSong, SubsonicAccount, SubsonicLogin
+from moodcue_gateway.subsonic.matching import best_match, queries_for
 
 NAME = "Moodcue \N{EN DASH} living-room"
 
@@ -116,6 +117,19 @@ def test_a_wrong_password_is_told_in_the_words_of_the_server(
     assert not server.calls
 
 
+def test_the_password_is_sent_only_if_that_was_asked_for() -> None:
+    account = SubsonicAccount(
+        "http://music", "listener", "s\N{LATIN SMALL LETTER E WITH DIAERESIS}same"
+    )
+
+    assert set(account.credentials()) == {"u", "t", "s"}
+    assert account.credentials()["s"] != account.credentials()["s"]
+    assert replace(account, login=SubsonicLogin.PASSWORD).credentials() == {
+        "u": "listener",
+        "p": "enc:73c3ab73616d65",
+    }
+
+
 def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOODCUE_GATEWAY_SUBSONIC_URL", "navidrome:4533")
 
@@ -134,7 +148,7 @@ def test_a_song_is_known_by_its_path_first_and_then_by_its_tags() -> None:
     )
     other = ServerSong("other", "It's Alright", "Artist 2", "resong1.wav")
 
-    assert query_for(wanted) == "it s alright artist 1"
+    assert queries_for(wanted) == ("it s alright artist 1", "It's Alright")
     assert best_match(wanted, [other, same_tags, same_path]) == same_path
     assert best_match(wanted, [other, same_tags]) == same_tags
     assert best_match(wanted, [other]) is None

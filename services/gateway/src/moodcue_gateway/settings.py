@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from moodcue.settings import ServiceSettings
 from moodcue_gateway.mqtt.bridge import MqttNames
 from moodcue_gateway.mqtt.client import MqttAddress
-from moodcue_gateway.subsonic.client import SubsonicAccount
+from moodcue_gateway.subsonic.client import SubsonicAccount, SubsonicLogin
 from moodcue_gateway.webhooks.limits import WebhookLimits
 from moodcue_gateway.webhooks.targets import Reach
 
@@ -123,6 +123,13 @@ class GatewaySettings(ServiceSettings):
     )
     subsonic_user: str = Field("", description="user at the music server, who owns the playlists")
     subsonic_password: SecretStr | None = Field(None, description="of that user")
+    subsonic_login: SubsonicLogin = Field(
+        SubsonicLogin.TOKEN,
+        description=(
+            "what the music server gets: the password's hash with a salt, or for servers that "
+            "take none the password itself"
+        ),
+    )
     stale_seconds: float = Field(
         5.0, ge=2, le=600, description="a service that is silent for longer counts as gone"
     )
@@ -170,4 +177,4 @@ class GatewaySettings(ServiceSettings):
         if not self.subsonic_url:
             return None
         password = self.subsonic_password.get_secret_value() if self.subsonic_password else ""
-        return SubsonicAccount(self.subsonic_url, self.subsonic_user, password)
+        return SubsonicAccount(self.subsonic_url, self.subsonic_user, password, self.subsonic_login)

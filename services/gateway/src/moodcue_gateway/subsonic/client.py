@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeVar
 
 import httpx
@@ -22,6 +23,16 @@ _TIMEOUT_SECONDS = 15.0
 _SEARCH_SONGS = 50
 NOT_FOUND = 70
 """The protocol's code for something that is not there."""
+
+_NO_TOKENS = frozenset({10, 41, 42})
+"""Codes of servers that want the password itself: it is missing, or how one logs in is unknown."""
+
+
+class SubsonicLogin(StrEnum):
+    """How one says who one is."""
+
+    TOKEN = "token"  # noqa: S105 - a word
+    PASSWORD = "password"  # noqa: S105 - a word
 
 
 class SubsonicError(MoodcueError):
@@ -39,12 +50,23 @@ class SubsonicAccount:
     Attributes:
         url: of the server, without `/rest`.
         user: name of the user.
-        password: of the user; it is never sent, only its hash with a salt.
+        password: of the user.
+        login: whether the password is sent, or its hash with a salt.
     """
 
     url: str
     user: str
     password: str
+    login: SubsonicLogin = SubsonicLogin.TOKEN
+
+    def credentials(self) -> dict[str, str]:
+        """Return the fields of a request that say who asks; a new salt each time."""
+        if self.login is SubsonicLogin.PASSWORD:
+            return {"u": self.user, "p": f"enc:{self.password.encode().hex()}"}
+        salt = secrets.token_hex(8)
+        # The protocol wants MD5.
+        token = hashlib.md5(f"{self.password}{salt}".encode()).hexdigest()  # noqa: S324
+        return {"u": self.user, "t": token, "s": salt}
 
 
 class ServerSong(msgspec.Struct, frozen=True):
@@ -69,7 +91,7 @@ class SubsonicClient:
         self._account = account
 
     async def search(self, query: str) -> list[ServerSong]:
-        """Return songs that have all words of a query.
+        """Return songs that a query finds: that have all its words, or it in their titles.
 
         Raises:
             SubsonicError: if the server does not answer as the protocol says.
@@ -104,11 +126,7 @@ class SubsonicClient:
         await self._call("createPlaylist", {**which, "songId": list(songs)})
 
     async def _call(self, method: str, fields: dict[str, Any]) -> dict[str, Any]:
-        salt = secrets.token_hex(8)
-        # The protocol wants MD5; the salt is a new one each time.
-        token = hashlib.md5(f"{self._account.password}{salt}".encode()).hexdigest()  # noqa: S324
-        common = {"u": self._account.user, "t": token, "s": salt}
-        common |= {"v": _PROTOCOL, "c": "moodcue", "f": "json"}
+        common = {**self._account.credentials(), "v": _PROTOCOL, "c": "moodcue", "f": "json"}
         url = f"{self._account.url.rstrip('/')}/rest/{method}"
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
@@ -127,7 +145,13 @@ class SubsonicClient:
         if status != "ok":
             problem = answer.get("error") or {}
             code = int(problem.get("code", 0))
-            raise SubsonicError(f"{method}: {problem.get('message', status)} ({code})", code=code)
+            text = f"{method}: {problem.get('message', status)} ({code})"
+            if code in _NO_TOKENS and self._account.login is SubsonicLogin.TOKEN:
+                text += (
+                    "; if the server takes no tokens, MOODCUE_GATEWAY_SUBSONIC_LOGIN=password "
+                    "sends it the password"
+                )
+            raise SubsonicError(text, code=code)
         return dict(answer)
 
 

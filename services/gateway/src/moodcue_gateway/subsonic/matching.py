@@ -14,9 +14,12 @@ def words_of(text: str) -> str:
     return " ".join(_NO_WORD.sub(" ", text.casefold()).split())
 
 
-def query_for(song: SongMatch) -> str:
-    """Return the words to search a song by."""
-    return words_of(f"{song.title} {song.artist}")
+def queries_for(song: SongMatch) -> tuple[str, ...]:
+    """Return what to search a song by, until it is found.
+
+    Many servers want all words to be somewhere in the tags, some the query as it is in the title.
+    """
+    return words_of(f"{song.title} {song.artist}"), song.title
 
 
 def best_match(song: SongMatch, found: Iterable[ServerSong]) -> ServerSong | None:

@@ -19,7 +19,7 @@ from moodcue_gateway.subsonic.client import (
     SubsonicError,
     subsonic_client,
 )
-from moodcue_gateway.subsonic.matching import best_match, query_for
+from moodcue_gateway.subsonic.matching import best_match, queries_for
 
 _MAX_KNOWN = 10_000
 _MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 1.0, 60.0
@@ -118,11 +118,16 @@ class SubsonicTarget:
 
     async def _find(self, client: SubsonicClient, song: SongMatch) -> str | None:
         known = self._known.get(song.song)
-        if known is None:
-            match = best_match(song, await client.search(query_for(song)))
-            if match is None:
-                return None
-            known = self._known[song.song] = match.id
-            while len(self._known) > _MAX_KNOWN:
-                self._known.popitem(last=False)
-        return known
+        if known is not None:
+            return known
+        for query in queries_for(song):
+            match = best_match(song, await client.search(query))
+            if match is not None:
+                self._remember(song, match.id)
+                return match.id
+        return None
+
+    def _remember(self, song: SongMatch, server_id: str) -> None:
+        self._known[song.song] = server_id
+        while len(self._known) > _MAX_KNOWN:
+            self._known.popitem(last=False)
