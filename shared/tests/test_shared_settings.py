@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from moodcue import __version__, health
 from moodcue.bus import Port
 from moodcue.errors import SettingsError
-from moodcue.health import HealthServer, Pulse
+from moodcue.health import HealthServer, Pulse, Work
 from moodcue.lifecycle import register_process
 from moodcue.security import check_bind_host
 from moodcue.settings import ServiceSettings, load_settings, variable_names
@@ -143,6 +143,35 @@ def test_every_service_tells_its_version_whether_it_is_ready_and_what_it_takes()
     assert ready == [0, 1]
     assert registry.get_sample_value("moodcue_build_info", {"version": __version__}) == 1
     assert (registry.get_sample_value("process_resident_memory_bytes") or 0) > 0
+
+
+def test_work_is_ill_when_it_is_asked_for_too_long_in_vain_and_until_it_is_done() -> None:
+    now = [0.0]
+    work = Work("frames come and none is read", max_seconds=10, clock=lambda: now[0])
+    assert work.problem() is None
+    for now[0] in (5, 10, 15):
+        work.ask()
+        assert work.problem() is None
+    now[0] = 17
+    work.ask()
+    work.fail("no memory")
+    assert work.problem() == "frames come and none is read for 12 s: no memory"
+    now[0] = 1000
+    assert work.problem() is not None
+    work.done()
+    assert work.problem() is None
+    work.ask()
+    assert work.problem() is None
+
+
+def test_who_is_asked_for_nothing_or_only_now_and_then_is_well() -> None:
+    now = [0.0]
+    work = Work("nothing is done", max_seconds=10, pause_seconds=10, clock=lambda: now[0])
+    now[0] = 100
+    assert work.problem() is None
+    for now[0] in (100, 105, 200, 205, 300):
+        work.ask()
+        assert work.problem() is None
 
 
 def test_a_taken_health_port_is_a_clear_error() -> None:

@@ -2,11 +2,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import cv2
 import numpy as np
 import pytest
+from mjpeg_server import MjpegServer
 
 from moodcue_camera.camera import LiveCamera
 from moodcue_camera.live import Capture, LiveReader, open_stream, open_webcam
@@ -15,53 +14,6 @@ from moodcue_camera.sources import Image, SourceError
 
 Eventually = Callable[[Callable[[], object], str], None]
 ABSENT_WEBCAM = 97
-
-
-class MjpegServer:
-    """An IP camera on loopback: an endless multipart stream that a test can break and restore."""
-
-    def __init__(self) -> None:
-        self.broken = threading.Event()
-        self.level = 50
-        self.connections = 0
-        self._closing = threading.Event()
-        camera = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if camera.broken.is_set():
-                    self.send_error(503)
-                    return
-                camera.connections += 1
-                self.send_response(200)
-                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-                self.end_headers()
-                while not (camera.broken.is_set() or camera._closing.wait(0.02)):
-                    self._send_picture()
-
-            def _send_picture(self) -> None:
-                image = np.full((48, 64, 3), camera.level, np.uint8)
-                jpeg = cv2.imencode(".jpg", image)[1].tobytes()
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                try:
-                    self.wfile.write(head.encode() + jpeg + b"\r\n")
-                except OSError:
-                    camera._closing.wait(0.02)
-
-            def log_message(self, *args: object) -> None:
-                """Keep the test's output clean."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/stream.mjpg"
-
-    def close(self) -> None:
-        self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -111,6 +63,23 @@ def test_a_stream_that_breaks_is_reported_and_comes_back_by_itself(
         assert server.connections >= 2
         assert (shot := first_shot(camera, eventually)) is not None
         assert before < shot <= time.time_ns()
+
+
+def test_a_stream_that_falls_silent_is_reported_and_comes_back_by_itself(
+    server: MjpegServer, eventually: Eventually
+) -> None:
+    source = reader("kitchen", lambda: open_stream(server.url), on_retry=lambda: None)
+    with closing(LiveCamera(source, rate=60)) as camera:
+        camera.open()
+        eventually(lambda: camera.shoot(0) is not None, "a first picture")
+
+        server.silent.set()
+        eventually(camera.problem, "the silence is noticed")
+        assert camera.stuck() is None
+
+        server.silent.clear()
+        eventually(lambda: camera.shoot(0) is not None, "pictures come again")
+        assert camera.problem() is None
 
 
 def brightness_now(camera: LiveCamera) -> float:
@@ -185,3 +154,51 @@ def test_only_the_newest_picture_is_kept_and_given_once(eventually: Eventually) 
         assert shot.image.max() == 0
         assert camera.shoot(1) is None
         assert camera.problem() is not None
+
+
+class HangingWebcam(ScriptedWebcam):
+    """A device whose second picture comes when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.hanging = threading.Event()
+        self.go_on = threading.Event()
+
+    def read(self) -> Image | None:
+        if self._left == 1:
+            self.hanging.set()
+            self.go_on.wait(20)
+        return super().read()
+
+
+def test_a_read_that_does_not_end_wants_a_new_start_and_a_long_pause_does_not(
+    eventually: Eventually,
+) -> None:
+    now = [0.0]
+    webcam = HangingWebcam()
+    left = [webcam]
+
+    def opener() -> Capture:
+        if not left:
+            raise SourceError("webcam 0 cannot be opened")
+        return left.pop()
+
+    source = LiveReader(
+        "webcam 0",
+        open_capture=opener,
+        backoff=Backoff(first_seconds=3600, longest_seconds=3600),
+        clock=time.time_ns,
+        on_retry=lambda: None,
+        monotonic=lambda: now[0],
+    )
+    with closing(LiveCamera(source, rate=60)) as camera:
+        camera.open()
+        assert webcam.hanging.wait(20)
+        assert camera.stuck() is None
+        now[0] = 31
+        assert "webcam 0: reading it has not ended for 31 s" in str(camera.stuck())
+
+        webcam.go_on.set()
+        eventually(lambda: webcam.closed, "the read has ended")
+        now[0] = 1000
+        eventually(lambda: camera.stuck() is None, "it waits for the next attempt")

@@ -69,6 +69,9 @@ class SlideShow:
     def problem(self) -> str | None:
         return self.trouble
 
+    def stuck(self) -> str | None:
+        return None
+
     def shoot(self, slot: int) -> Shot | None:
         if slot >= self._length:
             self.ended, self.trouble = True, "slide show has ended"

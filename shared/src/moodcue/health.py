@@ -1,10 +1,11 @@
 """Health of a process over HTTP: `/healthz`, `/readyz` and `/metrics`, and a probe for them.
 
-Health means that work is getting done: the working loop beats a pulse, and a pulse that stopped is
-ill, though the process still exists.
+Health means that work is getting done. Two things tell: a pulse, which a loop beats whether or not
+there is anything to do, and work, which is asked for and done.
 """
 
 import argparse
+import math
 import sys
 import threading
 import time
@@ -26,25 +27,86 @@ Problem = str | None
 
 
 class Pulse:
-    """A sign of life that a working loop gives, readable from other threads."""
+    """A sign of life that is due all the time, readable from other threads.
+
+    Args:
+        max_age_seconds: how long it may stay away.
+        what: says what has not happened when it does.
+        clock: seconds that never step.
+    """
 
     def __init__(
-        self, *, max_age_seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        max_age_seconds: float = 10.0,
+        what: str = "the working loop has not come round",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_age = max_age_seconds
+        self._what = what
         self._clock = clock
         self._last = clock()
 
     def beat(self) -> None:
-        """Note that the loop has come round."""
+        """Give the sign."""
         self._last = self._clock()
 
     def problem(self) -> Problem:
-        """Say that the loop is stuck, if it is."""
+        """Say that it stays away, if it does."""
         age = self._clock() - self._last
-        if age > self._max_age:
-            return f"the working loop has not come round for {age:.0f} s"
-        return None
+        return f"{self._what} for {age:.0f} s" if age > self._max_age else None
+
+
+class Work:
+    """Whether what is asked of a service gets done. To be asked for nothing is well.
+
+    It is ill when it was asked again and again for too long and nothing was done meanwhile, and
+    until something is. One piece of work that never ends shows as a pulse that stops.
+
+    Args:
+        undone: says what comes and is not done.
+        max_seconds: how long it may be asked in vain.
+        pause_seconds: nothing asked for this long: what was asked before counts no more.
+        clock: seconds that never step.
+    """
+
+    def __init__(
+        self,
+        undone: str,
+        *,
+        max_seconds: float,
+        pause_seconds: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._undone = undone
+        self._max = max_seconds
+        self._pause = pause_seconds
+        self._clock = clock
+        self._asked: tuple[float, float] | None = None
+        self._reason = ""
+
+    def ask(self) -> None:
+        """Note that something is to be done."""
+        now = self._clock()
+        asked = self._asked
+        going_on = asked is not None and now - asked[1] <= self._pause
+        self._asked = (asked[0] if asked and going_on else now, now)
+
+    def done(self) -> None:
+        """Note that something was done."""
+        self._asked, self._reason = None, ""
+
+    def fail(self, reason: str) -> None:
+        """Note why it was not."""
+        self._reason = reason
+
+    def problem(self) -> Problem:
+        """Say that nothing gets done, if so; from any thread."""
+        asked = self._asked
+        if asked is None or asked[1] - asked[0] <= self._max:
+            return None
+        because = f": {self._reason}" if self._reason else ""
+        return f"{self._undone} for {asked[1] - asked[0]:.0f} s{because}"
 
 
 class HealthServer:

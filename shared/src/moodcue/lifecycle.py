@@ -138,6 +138,7 @@ def running(
     *,
     service: str,
     registry: CollectorRegistry,
+    alive: Callable[[], Problem] = lambda: None,
     ready: Callable[[], Problem] = lambda: None,
 ) -> Iterator[Running]:
     """Log the start, serve health and metrics, and stop on signals, around a service's loop.
@@ -146,6 +147,7 @@ def running(
         settings: of the service; logged.
         service: its name.
         registry: its metrics.
+        alive: what a restart may mend, besides a loop that is stuck; called from another thread.
         ready: what keeps it from doing its work, if anything; called from another thread.
 
     Raises:
@@ -153,8 +155,12 @@ def running(
     """
     configure_logging(service=service, instance=settings.instance, level=settings.log_level)
     log = structlog.get_logger(__name__)
-    pulse = Pulse()
-    register_process(registry, problem=lambda: pulse.problem() or ready())
+    pulse = Pulse(max_age_seconds=settings.stall_seconds)
+
+    def living() -> Problem:
+        return pulse.problem() or alive()
+
+    register_process(registry, problem=lambda: living() or ready())
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         health = stack.enter_context(
@@ -162,7 +168,7 @@ def running(
                 host=settings.health_host,
                 port=settings.health_port,
                 registry=registry,
-                alive=pulse.problem,
+                alive=living,
                 ready=ready,
             )
         )

@@ -68,6 +68,13 @@ class ServiceSettings(BaseSettings):
         le=65_535,
         description="port of /healthz, /readyz and /metrics; 0 takes a free one",
     )
+    stall_seconds: float = Field(
+        10.0,
+        validation_alias="MOODCUE_STALL_SECONDS",
+        ge=1,
+        le=3600,
+        description="work that does not go on for longer than this fails the health check",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias="MOODCUE_LOG_LEVEL", description="least severe line that is logged"
     )

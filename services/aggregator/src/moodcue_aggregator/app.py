@@ -31,6 +31,7 @@ def run(settings: AggregatorSettings) -> int:
             hold_rules=settings.hold_rules(),
             registry=registry,
             clock=system_clock,
+            stall_seconds=settings.stall_seconds,
         ) as aggregator,
         running(settings, service=SERVICE, registry=registry, ready=aggregator.ready) as frame,
     ):

@@ -13,7 +13,7 @@ from moodcue.bus import BusAddress, Publisher, Subscriber
 from moodcue.codec import Message
 from moodcue.errors import BusError, ProtocolError
 from moodcue.events import EmotionWindow, RecommendationRequest, ServiceState
-from moodcue.health import Problem
+from moodcue.health import Problem, Work
 from moodcue.identity import NS_PER_SECOND, Clock
 from moodcue.lifecycle import Heartbeat, Running
 from moodcue.replay import replay
@@ -49,6 +49,7 @@ class Aggregator:
         registry: for the metrics.
         clock: wall clock, for the figure of the delay only.
         monotonic: nanoseconds of a clock that never steps.
+        stall_seconds: by how much a window may be overdue before that is ill.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Aggregator:
         registry: CollectorRegistry,
         clock: Clock,
         monotonic: Clock = time.monotonic_ns,
+        stall_seconds: float = 10.0,
     ) -> None:
         self._context = context
         self._address = address
@@ -70,6 +72,13 @@ class Aggregator:
         self._clock = clock
         self._monotonic = monotonic
         self._sequence = SequenceTracker()
+        due = window_rules.length + window_rules.lateness + window_rules.idle_grace
+        overdue_seconds = due / NS_PER_SECOND + stall_seconds
+        self._windows_due = Work(
+            "faces come and no window has left",
+            max_seconds=overdue_seconds,
+            pause_seconds=overdue_seconds,
+        )
         self._restored_ids: frozenset[str] = frozenset()
         self._bad_messages = 0
         self._emitted = 0
@@ -90,9 +99,8 @@ class Aggregator:
 
     def ready(self) -> Problem:
         """Say what keeps the windows from being made, if anything; callable from any thread."""
-        return self._subscriber.link.problem() or (
-            None if self._restored else "the history has not been fetched yet"
-        )
+        restored = None if self._restored else "the history has not been fetched yet"
+        return self._subscriber.link.problem() or restored or self._windows_due.problem()
 
     def counters(self) -> Mapping[str, float]:
         """Return the totals for the heartbeat and the metrics; callable from any thread."""
@@ -196,6 +204,7 @@ class Aggregator:
             self._note_sequence(message)
             event = self._checked(check_face_emotion, message)
             if event is not None:
+                self._windows_due.ask()
                 self._emit(self._windows.add(event, now=self._monotonic()))
         self._emit(self._windows.tick(now=self._monotonic()))
 
@@ -236,7 +245,8 @@ class Aggregator:
                 source=self._publisher.source,
                 seq=self._publisher.next_seq(name),
             )
-            self._publisher.send(name, event)
+            if self._publisher.send(name, event):
+                self._windows_due.done()
             self._emitted += 1
             self._metrics.emitted(event, now=self._clock())
             _log_window(event)

@@ -39,6 +39,7 @@ def build(
         service=SERVICE,
         instance=settings.instance,
         counters=broker.counters,
+        problem=sockets.problem,
     )
     return broker, heartbeat
 
@@ -56,7 +57,7 @@ def run(settings: BrokerSettings) -> int:
     with (
         zmq.Context() as context,
         bound_sockets(context, address) as sockets,
-        running(settings, service=SERVICE, registry=registry) as frame,
+        running(settings, service=SERVICE, registry=registry, alive=sockets.problem) as frame,
     ):
         broker, heartbeat = build(settings, sockets, registry)
         broker.run(frame, heartbeat)

@@ -17,6 +17,7 @@ from moodcue.bus import (
     configure,
 )
 from moodcue.errors import BusError
+from moodcue.health import Problem
 from moodcue.replay import REPLAY_HWM
 from moodcue.security import protect_server
 
@@ -26,13 +27,20 @@ _MORE = zmq.SNDMORE | zmq.DONTWAIT
 
 @dataclass(frozen=True)
 class BrokerSockets:
-    """The five sockets that everything else connects to."""
+    """The five sockets that everything else connects to, and what checks its keys."""
 
     events_in: zmq.Socket[bytes]
     events_out: zmq.Socket[bytes]
     frames_in: zmq.Socket[bytes]
     workers: zmq.Socket[bytes]
     replay: zmq.Socket[bytes]
+    authenticator: ThreadAuthenticator | None
+
+    def problem(self) -> Problem:
+        """Say that nobody is let in any more, if so; from any thread."""
+        if self.authenticator is None or self.authenticator.is_alive():
+            return None
+        return "the thread that checks keys has stopped"
 
 
 @contextmanager
@@ -68,6 +76,7 @@ def bound_sockets(
             bind(zmq.SUB, Port.FRAMES_IN, hwm=FRAME_HWM, max_bytes=MAX_FRAME_BYTES),
             bind(zmq.ROUTER, Port.WORKERS, hwm=EVENT_HWM, max_bytes=MAX_EVENT_BYTES),
             bind(zmq.ROUTER, Port.REPLAY, hwm=REPLAY_HWM, max_bytes=MAX_EVENT_BYTES),
+            authenticator,
         )
         sockets.events_in.send(_SUBSCRIBE_TO_ALL)
         sockets.frames_in.subscribe(b"")

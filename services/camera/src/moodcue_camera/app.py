@@ -62,7 +62,11 @@ def run(settings: CameraSettings) -> int:
             problem=service.problem,
         )
         with running(
-            settings, service=_SERVICE, registry=registry, ready=service.problem
+            settings,
+            service=_SERVICE,
+            registry=registry,
+            alive=camera.stuck,
+            ready=service.problem,
         ) as process:
             service.run(stop=process.stop, pulse=process.pulse, heartbeat=heartbeat)
     return 0

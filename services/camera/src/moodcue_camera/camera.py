@@ -49,6 +49,9 @@ class Camera(Protocol):
     def problem(self) -> Problem:
         """Say what keeps pictures from coming, if anything."""
 
+    def stuck(self) -> Problem:
+        """Say what only a new start can mend, if anything."""
+
     def close(self) -> None:
         """Let go of the source."""
 
@@ -152,6 +155,10 @@ class MediaCamera:
         """Say what keeps pictures from coming, if anything."""
         return self._problem
 
+    def stuck(self) -> Problem:
+        """Nothing: what hangs here hangs the loop that asks."""
+        return None
+
     def close(self) -> None:
         """Close the source."""
         self._source.close()
@@ -187,6 +194,10 @@ class LiveCamera:
     def problem(self) -> Problem:
         """Say what keeps pictures from coming, if anything."""
         return self._source.problem()
+
+    def stuck(self) -> Problem:
+        """Say what only a new start can mend, if anything."""
+        return self._source.stuck()
 
     def close(self) -> None:
         """End receiving."""

@@ -10,15 +10,18 @@ import cv2
 import numpy as np
 import structlog
 
-from moodcue.health import Problem
+from moodcue.health import Problem, Pulse
 from moodcue.identity import Clock
-from moodcue_camera.pacing import Backoff
+from moodcue_camera.pacing import Backoff, Seconds
 from moodcue_camera.settings import mask_credentials
 from moodcue_camera.sources import Image, LivePicture, SourceError
 
 _OPEN_TIMEOUT_MS = 5000
 _READ_TIMEOUT_MS = 5000
 _JOIN_SECONDS = 1.0
+# OpenCV waits for a webcam up to ten seconds by itself.
+_HANG_SECONDS = 30.0
+_PAUSE_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -98,6 +101,7 @@ class LiveReader:
         backoff: pauses between attempts.
         clock: wall clock.
         on_retry: called before every attempt but the first, in the thread.
+        monotonic: tells how long a read takes.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class LiveReader:
         backoff: Backoff,
         clock: Clock,
         on_retry: Callable[[], None],
+        monotonic: Seconds = time.monotonic,
     ) -> None:
         self.name = name
         self._open = open_capture
@@ -118,15 +123,23 @@ class LiveReader:
         self._arrived = threading.Condition()
         self._newest: LivePicture | None = None
         self._problem: Problem = f"{name}: not open yet"
+        self._pulse = Pulse(
+            max_age_seconds=_HANG_SECONDS, what=f"{name}: reading it has not ended", clock=monotonic
+        )
         self._thread = threading.Thread(target=self._run, name="camera-reader", daemon=True)
 
     def start(self) -> None:
         """Begin to receive."""
+        self._pulse.beat()
         self._thread.start()
 
     def problem(self) -> Problem:
         """Say what keeps pictures from coming, if anything."""
         return self._problem
+
+    def stuck(self) -> Problem:
+        """Say that the thread that reads hangs or has died, if so; from any thread."""
+        return self._pulse.problem()
 
     def newest(self, wait_seconds: float) -> LivePicture | None:
         """Take the newest picture not yet taken; None if none came in time."""
@@ -147,6 +160,7 @@ class LiveReader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._pulse.beat()
             try:
                 with closing(self._open()) as capture:
                     self._read_until_broken(capture)
@@ -154,12 +168,19 @@ class LiveReader:
                 self._problem = str(error)
             pause = self._backoff.next_seconds()
             _log.debug("camera.retry", source=self.name, pause_seconds=round(pause, 2))
-            if self._stop.wait(pause):
-                break
-            self._on_retry()
+            self._rest(pause)
+            if not self._stop.is_set():
+                self._on_retry()
+
+    def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
+            self._pulse.beat()
+            self._stop.wait(min(left, _PAUSE_SECONDS))
 
     def _read_until_broken(self, capture: Capture) -> None:
         while not self._stop.is_set():
+            self._pulse.beat()
             image = capture.read()
             if image is None:
                 raise SourceError(

@@ -86,7 +86,7 @@ class CameraService:
     _topic: str = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _connected: bool = field(default=False, init=False)
-    _last_sent: float | None = field(default=None, init=False)
+    _sending: Pulse | None = field(default=None, init=False)
     _reported: Problem = field(default=None, init=False)
     _late: int = field(default=0, init=False)
     _unanswered: int = field(default=0, init=False)
@@ -153,11 +153,20 @@ class CameraService:
         )
         if self.frames.send(self._topic, frame, jpeg.data):
             self.pace.sent(frame.id)
-            self._last_sent = self.monotonic()
+            self._note_sent()
             self.metrics.frame_sent()
         else:
             self.metrics.frames_dropped("queue_full")
             self._listen(_FULL_WAIT_SECONDS)
+
+    def _note_sent(self) -> None:
+        if self._sending is None:
+            self._sending = Pulse(
+                max_age_seconds=max(_QUIET_SECONDS, _QUIET_SLOTS / self.camera.rate),
+                what=f"{self.camera.name}: no frame has been sent",
+                clock=self.monotonic,
+            )
+        self._sending.beat()
 
     def _count_losses(self) -> None:
         late, unanswered = self.pace.late, self.pace.unanswered
@@ -174,12 +183,9 @@ class CameraService:
             return self.camera.problem()
         if not self._connected:
             return "the broker has not answered yet; check MOODCUE_BUS_HOST and MOODCUE_BUS_PORT"
-        if self._last_sent is None:
+        if self._sending is None:
             return "no frame has been sent yet"
-        age = self.monotonic() - self._last_sent
-        if age > max(_QUIET_SECONDS, _QUIET_SLOTS / self.camera.rate):
-            return f"{self.camera.name}: no frame has been sent for {age:.0f} s"
-        return None
+        return self._sending.problem()
 
     def _report_change(self, heartbeat: Heartbeat) -> None:
         problem = self.camera.problem()

@@ -77,5 +77,8 @@ class LiveSource(Protocol):
     def problem(self) -> Problem:
         """Say what keeps pictures from coming, if anything."""
 
+    def stuck(self) -> Problem:
+        """Say what only a new start can mend, if anything."""
+
     def stop(self) -> None:
         """End receiving."""

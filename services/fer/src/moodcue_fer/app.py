@@ -149,8 +149,15 @@ def run(settings: FerSettings) -> int:
             analyser=analyser,
             instance=settings.instance,
             metrics=metrics,
+            stall_seconds=settings.stall_seconds,
         ) as worker,
-        running(settings, service=SERVICE, registry=registry, ready=worker.problem) as frame,
+        running(
+            settings,
+            service=SERVICE,
+            registry=registry,
+            alive=worker.failing,
+            ready=worker.problem,
+        ) as frame,
     ):
         worker.run(frame.stop, pulse=frame.pulse)
     return 0

@@ -40,10 +40,14 @@ class WorkerMetrics:
             "Messages of the broker that could not be read",
             registry=registry,
         )
-
         self._unsent = Counter(
             "moodcue_fer_unsent",
             "Readings dropped because the queue to the broker was full",
+            registry=registry,
+        )
+        self._failures = Counter(
+            "moodcue_fer_frames_failed",
+            "Frames that could not be read by a fault of the worker",
             registry=registry,
         )
 
@@ -60,6 +64,10 @@ class WorkerMetrics:
     def drop(self) -> None:
         """Count a reading that could not be sent."""
         self._unsent.inc()
+
+    def fail(self) -> None:
+        """Count a frame that the worker failed to read."""
+        self._failures.inc()
 
     def refuse(self) -> None:
         """Count a message that could not be read."""

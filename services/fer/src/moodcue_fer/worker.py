@@ -14,7 +14,7 @@ from moodcue.codec import Message, encode, from_frames
 from moodcue.control import Control, WorkerBye, WorkerReady
 from moodcue.errors import ProtocolError
 from moodcue.events import FaceEmotion, Frame, FrameStatus, ServiceState
-from moodcue.health import Problem, Pulse
+from moodcue.health import Problem, Pulse, Work
 from moodcue.identity import NS_PER_SECOND, Clock, new_id, new_source, system_clock
 from moodcue.lifecycle import Heartbeat
 from moodcue.security import protect_client
@@ -50,6 +50,7 @@ class Worker:
         analyser: Reads a frame.
         instance: Name of this worker among all.
         metrics: Where to count.
+        stall_seconds: How long frames may come in vain before that is ill.
         clock: Wall clock, for the age of frames.
     """
 
@@ -61,9 +62,15 @@ class Worker:
         analyser: FaceAnalyser,
         instance: str,
         metrics: WorkerMetrics,
+        stall_seconds: float = 10.0,
         clock: Clock = system_clock,
     ) -> None:
         self._analyser = analyser
+        self._reading = Work(
+            "frames come and no reading has left",
+            max_seconds=stall_seconds,
+            pause_seconds=stall_seconds,
+        )
         self._metrics = metrics
         self._clock = clock
         self._source = new_source(SERVICE, instance)
@@ -80,7 +87,12 @@ class Worker:
 
     def problem(self) -> Problem:
         """Say what keeps this worker from its work, if anything; from any thread."""
-        return None if self._connected else "the broker cannot be reached"
+        connected = None if self._connected else "the broker cannot be reached"
+        return connected or self.failing()
+
+    def failing(self) -> Problem:
+        """Say that frames come and no reading leaves, if so; from any thread."""
+        return self._reading.problem()
 
     def run(self, stop: threading.Event, *, pulse: Pulse) -> None:
         """Work until `stop` is set; the frame in hand is finished first."""
@@ -137,7 +149,15 @@ class Worker:
     def _publish(self, message: Message, frame: Frame) -> None:
         age = (self._clock() - frame.time) / NS_PER_SECOND
         start = time.perf_counter()
-        analysis, detail = self._read(message.body, frame)
+        self._reading.ask()
+        try:
+            analysis, detail = self._read(message.body, frame)
+        except Exception as error:
+            # The next frame may be read, and if none is, the health check says so.
+            log.exception("frame.failed", camera=frame.camera, trace=frame.trace)
+            self._metrics.fail()
+            self._reading.fail(f"{type(error).__name__}: {error}")
+            return
         seconds = time.perf_counter() - start
         name = topic(Family.FACE_EMOTION, frame.camera)
         event = FaceEmotion(
@@ -160,8 +180,11 @@ class Worker:
         self._metrics.note(event, age_seconds=age, search=analysis.search if analysis else None)
         self._frames += 1
         self._faces += len(event.faces)
-        if not self._publisher.send(name, event):
+        if self._publisher.send(name, event):
+            self._reading.done()
+        else:
             self._metrics.drop()
+            self._reading.fail("the queue to the broker is full")
         log.debug("frame.read", camera=frame.camera, status=event.status.value, trace=frame.trace)
 
     def _read(self, body: bytes, frame: Frame) -> tuple[Analysis | None, str]:

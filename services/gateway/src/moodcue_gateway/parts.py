@@ -83,7 +83,7 @@ class Parts:
     def check(self) -> Problem:
         """Say what keeps the gateway from its work, and remember it."""
         silence = self.bus.silence()
-        self.unready = not_ready(self.services(), silence=silence)
+        self.unready = self.bus.problem() or not_ready(self.services(), silence=silence)
         return self.unready
 
 
@@ -105,7 +105,7 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
         settings=settings,
         live=live,
         library=Library(settings.index_dir.absolute(), settings.music_dir),
-        bus=Bus(settings.bus_address(), settings.instance, metrics),
+        bus=Bus(settings.bus_address(), settings.instance, metrics, settings.stall_seconds),
         cameras=BrowserCameras(
             CameraLimits(
                 cameras=settings.max_browser_cameras,

@@ -14,7 +14,7 @@ from moodcue.bus import FRAME_HWM, BusAddress, Port, Publisher, Subscriber
 from moodcue.codec import Message
 from moodcue.errors import BusError, ProtocolError
 from moodcue.events import Frame, RecommendationRequest
-from moodcue.health import Problem
+from moodcue.health import Problem, Pulse
 from moodcue.identity import new_id, new_source, new_trace
 from moodcue.lifecycle import Heartbeat
 from moodcue.replay import replay
@@ -62,6 +62,7 @@ class Listener:
         address: of the broker.
         deliver: called in the listener's thread; it may block, the sockets' limits then hold.
         metrics: to count in.
+        stall_seconds: how long the thread may not come round.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Listener:
         *,
         deliver: Deliver,
         metrics: GatewayMetrics,
+        stall_seconds: float,
     ) -> None:
         self._context = context
         self._address = address
@@ -79,6 +81,9 @@ class Listener:
         self._sequence = SequenceTracker()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
+        self._pulse = Pulse(
+            max_age_seconds=stall_seconds, what="the thread that reads the bus has not come round"
+        )
         self._missed: dict[str, int] = {}
         self._next_replay = 0.0
         self._last_heard: float | None = None
@@ -93,8 +98,10 @@ class Listener:
         self._thread.join()
 
     def problem(self) -> Problem:
-        """Say that the thread has died, if it has."""
-        return None if self._thread.is_alive() else "the thread that reads the bus has stopped"
+        """Say that the thread hangs or has died, if so."""
+        if not self._thread.is_alive():
+            return "the thread that reads the bus has stopped"
+        return self._pulse.problem()
 
     def silence(self) -> Problem:
         """Say that the broker is silent, if it is."""
@@ -107,6 +114,7 @@ class Listener:
     def _run(self) -> None:
         with Subscriber(self._context, self._address, topics=_TOPICS) as subscriber:
             while not self._stop.is_set():
+                self._pulse.beat()
                 messages = self._receive(subscriber)
                 # The history first: it is older than what came meanwhile.
                 if subscriber.link.update():
@@ -162,6 +170,7 @@ class Listener:
         self._deliver(found, True)  # noqa: FBT003 - the type names it
 
     def _replay(self, name: str, after_seq: int) -> list[Message]:
+        self._pulse.beat()
         messages, _ = replay(self._context, self._address, topic=name, after_seq=after_seq)
         return messages
 
@@ -174,11 +183,13 @@ class Bus:
         address: of the broker.
         instance: name of this process.
         metrics: to count in.
+        stall_seconds: how long the thread that listens may not come round.
     """
 
     address: BusAddress
     instance: str
     metrics: GatewayMetrics
+    stall_seconds: float = 10.0
     _listener: Listener | None = field(default=None, init=False)
     _publisher: Publisher | None = field(default=None, init=False)
     _frames: Publisher | None = field(default=None, init=False)
@@ -218,7 +229,11 @@ class Bus:
                 ) as frames,
             ):
                 listener = Listener(
-                    context, self.address, deliver=from_thread, metrics=self.metrics
+                    context,
+                    self.address,
+                    deliver=from_thread,
+                    metrics=self.metrics,
+                    stall_seconds=self.stall_seconds,
                 )
                 self._publisher, self._frames, self._listener = publisher, frames, listener
                 heartbeat = Heartbeat(publisher, SERVICE, self.instance, counters, impaired)

@@ -51,7 +51,13 @@ def run(settings: RecommenderSettings) -> int:
             metrics=metrics,
         )
         frame = stack.enter_context(
-            running(settings, service=SERVICE, registry=registry, ready=service.ready)
+            running(
+                settings,
+                service=SERVICE,
+                registry=registry,
+                alive=service.failing,
+                ready=service.ready,
+            )
         )
         stack.enter_context(index)
         heartbeat = Heartbeat(
@@ -94,5 +100,6 @@ def _service(
             metrics=metrics,
             republish=settings.republish,
             catch_up_seconds=settings.catch_up_seconds,
+            stall_seconds=settings.stall_seconds,
         )
     )

@@ -66,6 +66,12 @@ class IndexFollower:
         """Say why nothing can be recommended; None once a library is there."""
         return None if self._library else self._problem or "no index has been loaded yet"
 
+    def stuck(self) -> Problem:
+        """Say that no new index would be seen, if so; from any thread."""
+        thread = self._thread
+        died = thread is not None and thread.ident is not None and not thread.is_alive()
+        return "the thread that follows the index has stopped" if died else None
+
     def hint(self) -> None:
         """Look at the manifest at once, and also at one that was refused before."""
         self._retry_at = 0.0

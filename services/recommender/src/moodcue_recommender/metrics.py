@@ -31,6 +31,7 @@ class RecommenderMetrics:
         "_steps",
         "delay",
         "duplicates",
+        "failed_questions",
         "lost_windows",
         "refused_messages",
         "repeated",
@@ -73,6 +74,9 @@ class RecommenderMetrics:
         self.republished = counter("republished", "Recommendations sent again to the broker")
         self.duplicates = counter(
             "duplicates", "Windows and requests that had their answer already"
+        )
+        self.failed_questions = counter(
+            "failed_questions", "Windows and requests that could not be answered by a fault of ours"
         )
         self.refused_messages = counter("refused_messages", "Messages against the contract")
         self.lost_windows = counter("lost_windows", "Windows missing in their sequence")

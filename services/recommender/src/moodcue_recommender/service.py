@@ -19,7 +19,7 @@ from moodcue.events import (
     ServiceState,
     Status,
 )
-from moodcue.health import Problem
+from moodcue.health import Problem, Work
 from moodcue.identity import (
     NS_PER_SECOND,
     Clock,
@@ -64,6 +64,7 @@ class Parts:
         metrics: to count in.
         republish: how many recommendations of each camera a new broker gets.
         catch_up_seconds: age up to which missed windows are answered.
+        stall_seconds: how long questions may fail before that is ill.
         clock: wall clock.
     """
 
@@ -76,6 +77,7 @@ class Parts:
     metrics: RecommenderMetrics
     republish: int
     catch_up_seconds: float
+    stall_seconds: float = 10.0
     clock: Clock = system_clock
 
 
@@ -89,6 +91,9 @@ class RecommenderService:
         self._link: Link | None = None
         self._windows = SequenceTracker()
         self._totals: Counter[str] = Counter()
+        self._answering = Work(
+            "windows or requests come and none is answered", max_seconds=parts.stall_seconds
+        )
         self._tastes = TasteSender(parts.publisher, parts.clock)
         for camera, last in parts.log.last_numbers().items():
             parts.publisher.restore_seq(topic_of(camera), last)
@@ -173,18 +178,33 @@ class RecommenderService:
                 self._answer(window)
 
     def _answer(self, question: Question) -> None:
+        self._answering.ask()
+        try:
+            left = self._publish_answer(question)
+        except Exception as error:  # noqa: BLE001 - one question must not cost the others theirs
+            _log.exception("question.failed", id=question.id, camera=question.camera)
+            self._parts.metrics.failed_questions.inc()
+            self._answering.fail(f"{type(error).__name__}: {error}")
+            return
+        if left:
+            self._answering.done()
+        else:
+            self._answering.fail("the queue to the broker is full")
+
+    def _publish_answer(self, question: Question) -> bool:
+        """Answer, unless that was done before; False if the answer could not leave."""
         began = time.perf_counter()
         metrics = self._parts.metrics
         made = self._parts.answerer.answer(question)
         if made is None:
             metrics.duplicates.inc()
-            return
+            return True
         event = made.recommendation
         self._totals["holds" if event.hold else "recommendations"] += 1
         if made.turn.told is not None or made.turn.forget:
             # Before the answer, so that who has that one has this one, too.
             self._tastes.send(event.camera, made.turn.taste)
-        self._send(event)
+        left = self._send(event)
         self._count_step(made)
         metrics.seconds.observe(time.perf_counter() - began)
         metrics.answered(event, now=self._parts.clock())
@@ -200,10 +220,13 @@ class RecommenderService:
             songs=len(event.songs),
             trace=event.trace,
         )
+        return left
 
-    def _send(self, event: Recommendation) -> None:
-        if not self._parts.publisher.send(topic_of(event.camera), event):
+    def _send(self, event: Recommendation) -> bool:
+        left = self._parts.publisher.send(topic_of(event.camera), event)
+        if not left:
             self._parts.metrics.unsent.inc()
+        return left
 
     def _count_step(self, made: Answer) -> None:
         if made.followed is not None:
@@ -283,7 +306,11 @@ class RecommenderService:
 
     def problem(self) -> Problem:
         """What is wrong, if anything."""
-        return self._parts.index.problem or self._parts.answerer.log_problem
+        return self.failing() or self._parts.index.problem or self._parts.answerer.log_problem
+
+    def failing(self) -> Problem:
+        """Say what a restart may mend, if anything; from any thread."""
+        return self._answering.problem() or self._parts.index.stuck()
 
 
 def _wait(running: Running, ready: Callable[[float], bool]) -> None:
