@@ -219,6 +219,9 @@ class Broker:
         self._metrics.workers.set(self._dispatcher.workers)
         self._metrics.workers_free.set(self._dispatcher.free_workers)
         self._metrics.frames_pending.set(self._dispatcher.pending)
+        self._count_drops()
+
+    def _count_drops(self) -> None:
         for (camera, reason), count in self._dispatcher.take_drops().items():
             self._metrics.dropped(camera, reason=reason.value, count=count)
             self._totals[f"frames_dropped_{reason.value}"] += count
@@ -226,10 +229,11 @@ class Broker:
 
     def counters(self) -> Mapping[str, float]:
         """Figures for the heartbeat."""
+        self._count_drops()
         return {
             "frames_dropped": 0,
             **self._totals,
-            "frames_waiting": self._dispatcher.waiting,
+            "frames_pending": self._dispatcher.pending,
             "workers": self._dispatcher.workers,
             "workers_free": self._dispatcher.free_workers,
             "topics": len(self._history),
