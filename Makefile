@@ -1,6 +1,6 @@
 # Everything that this project is used, tested and measured with.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit browser mqtt-test tools-test observability-test deploy-test bench docs clean
+.PHONY: help demo test check unit browser mqtt-test tools-test observability-test deploy-test bench bench-scaling docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,6 +50,9 @@ bench: $(VENV)/.serving ## time the stages of a frame and of an answer: make ben
 	@test -n '$(CLIP)' || { echo "make: name a video of a face: make bench CLIP=VIDEO"; exit 1; }
 	@$(BIN)/moodcue-fer bench '$(CLIP)'
 	@$(BIN)/moodcue-recommender bench --songs 100000
+
+bench-scaling: $(VENV)/.testing ## measure 1 to 64 workers and draw docs/images/scaling.png; 8 minutes that nothing else disturbs
+	@$(BIN)/python bench/scaling.py --plot docs/images/scaling.png
 
 docs: $(VENV)/.testing ## renew the generated parts of the documents
 	$(BIN)/python docs/generate.py
