@@ -64,7 +64,7 @@ def augment(
     Args:
         crops: Grey crops, uint8, shape (faces, 1, 48, 48), on any device.
         settings: Ranges of the changes.
-        generator: Source of randomness, on the CPU, so that every device draws the same.
+        generator: Source of randomness, on the CPU.
 
     Returns:
         Input of the network, float32, shape (faces, 1, window, window).
@@ -73,12 +73,11 @@ def augment(
     lit = _relight(moved, settings=settings, generator=generator)
     seen = _coarsen(lit, settings=settings, generator=generator)
     noise = settings.noise * _uniform(len(seen), generator=generator).to(seen.device)
-    grain = torch.randn(seen.shape, generator=generator).to(seen.device)
-    standard = standardise(seen + noise.view(-1, 1, 1, 1) * grain)
+    standard = standardise(seen + noise.view(-1, 1, 1, 1) * _grain(seen, generator=generator))
     if settings.cutout == 0:
         return standard
-    squares = _squares(len(crops), settings=settings, generator=generator)
-    return standard.masked_fill(squares.to(standard.device), 0.0)
+    squares = _squares(len(crops), settings=settings, generator=generator, device=seen.device)
+    return standard.masked_fill(squares, 0.0)
 
 
 def standardise(crops: torch.Tensor) -> torch.Tensor:
@@ -141,13 +140,22 @@ def _coarsen(
     return torch.cat([coarse.clamp(0, WHITE), crops[count:]])
 
 
-def _squares(count: int, *, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
+def _grain(crops: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
+    """Return normal noise drawn where the crops are: there are too many numbers to move."""
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    there = torch.Generator(crops.device).manual_seed(seed)
+    return torch.randn(crops.shape, generator=there, device=crops.device)
+
+
+def _squares(
+    count: int, *, settings: Augmentation, generator: torch.Generator, device: torch.device
+) -> torch.Tensor:
     window = settings.window
-    side = torch.randint(0, settings.cutout + 1, (count, 1, 1), generator=generator)
-    top = torch.randint(0, window, (count, 1, 1), generator=generator) - side // 2
-    left = torch.randint(0, window, (count, 1, 1), generator=generator) - side // 2
-    rows = torch.arange(window).view(1, -1, 1)
-    columns = torch.arange(window).view(1, 1, -1)
+    side = torch.randint(0, settings.cutout + 1, (count, 1, 1), generator=generator).to(device)
+    top = torch.randint(0, window, (count, 1, 1), generator=generator).to(device) - side // 2
+    left = torch.randint(0, window, (count, 1, 1), generator=generator).to(device) - side // 2
+    rows = torch.arange(window, device=device).view(1, -1, 1)
+    columns = torch.arange(window, device=device).view(1, 1, -1)
     inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
     return inside.unsqueeze(1)
 

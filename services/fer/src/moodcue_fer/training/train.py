@@ -261,7 +261,7 @@ class Trainer:
         calm = self._epoch >= config.epochs - config.calm_epochs
         changes = config.augmentation.calmed() if calm else config.augmentation
         mixup = 0.0 if calm else config.mixup
-        total = 0.0
+        total = torch.zeros((), device=self._device)
         for step in range(self._steps_per_epoch):
             places = order[step * config.batch_size : (step + 1) * config.batch_size]
             crops = augment(self._crops[places], settings=changes, generator=generator)
@@ -275,8 +275,8 @@ class Trainer:
             self._optimizer.step()
             self._schedule.step()
             self._average.update_parameters(self._network)
-            total += loss.item()
-        return total / self._steps_per_epoch
+            total += loss.detach()
+        return total.item() / self._steps_per_epoch
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(
@@ -378,12 +378,12 @@ def loss_of(answers: Answers, targets: Targets, *, config: TrainingConfig) -> to
     if config.votes_weight > 0:
         surprise = -(targets.votes * functional.log_softmax(answers.votes.float(), 1)).sum(1)
         loss = loss + config.votes_weight * surprise.mean()
-    known = targets.frontality.isfinite()
-    if config.frontality_weight > 0 and bool(known.any()):
-        said = answers.frontality.float().sigmoid()[known]
-        loss = loss + config.frontality_weight * functional.mse_loss(
-            said, targets.frontality[known]
-        )
+    if config.frontality_weight > 0:
+        # Not by selecting rows, for which a GPU would have to be waited for.
+        known = targets.frontality.isfinite()
+        error = answers.frontality.float().sigmoid() - targets.frontality.nan_to_num()
+        wrong = torch.where(known, error.square(), 0.0).sum() / known.sum().clamp_min(1)
+        loss = loss + config.frontality_weight * wrong
     return loss
 
 
@@ -429,6 +429,7 @@ def train(
         MoodcueError: The data is missing, a teacher too, or the folder holds another run.
     """
     torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = True
     trainer = Trainer(
         load_fer2013(data),
         folder=folder,
