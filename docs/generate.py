@@ -28,6 +28,7 @@ from moodcue.events import (
     FrameStatus,
     Guidance,
     HoldReason,
+    LeastChange,
     Liking,
     Mode,
     OptedOut,
@@ -41,7 +42,17 @@ from moodcue_gateway.asyncapi import asyncapi_text
 from moodcue_gateway.openapi import openapi_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PARTS = (Face, TrackEmotion, OptedOut, SongMatch, Liking, Guidance, Feedback, TasteEntry)
+PARTS = (
+    Face,
+    TrackEmotion,
+    OptedOut,
+    SongMatch,
+    Liking,
+    Guidance,
+    LeastChange,
+    Feedback,
+    TasteEntry,
+)
 WORDS = (FrameStatus, FaceProblem, HoldReason, Mode, FeedbackKind, TasteSubject, ServiceState)
 END = "<!-- /generated -->"
 

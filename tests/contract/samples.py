@@ -24,6 +24,7 @@ from moodcue.events import (
     FrameStatus,
     Guidance,
     IndexPublished,
+    LeastChange,
     Liking,
     Mode,
     Recommendation,
@@ -213,6 +214,7 @@ GUIDED: Event = msgspec.structs.replace(
             _recommendation.songs[0],
             fit_rank=3,
             moved_by="taste",
+            repeated=True,
             uncertainty=0.2,
             liking=Liking(mean=0.7, low=0.3, high=0.97),
         ),
@@ -226,6 +228,10 @@ GUIDED: Event = msgspec.structs.replace(
     people=2,
     disagreement=0.4,
     leader=7,
+    would_change="With fear at 9 % instead of 1 %, the songs would be tense ones.",
+    least_change=LeastChange(
+        emotion="fear", share=0.01, rises_to=0.09, quadrant="Q1", next_quadrant="Q2"
+    ),
 )
 """A recommendation with the fields that came after its version was published."""
 

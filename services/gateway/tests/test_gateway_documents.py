@@ -20,6 +20,7 @@ from moodcue.events import (
     EmotionWindow,
     Event,
     Guidance,
+    LeastChange,
     Liking,
     OptedOut,
     Recommendation,
@@ -32,6 +33,7 @@ from moodcue_gateway.asyncapi import FAMILY_EVENTS, asyncapi_document
 from moodcue_gateway.cli import main
 from moodcue_gateway.schemas import (
     GuidanceModel,
+    LeastChangeModel,
     LikingModel,
     OptedOutModel,
     RecommendationModel,
@@ -164,6 +166,7 @@ def test_a_stale_openapi_document_is_noticed(
         (TrackModel, TrackEmotion),
         (OptedOutModel, OptedOut),
         (GuidanceModel, Guidance),
+        (LeastChangeModel, LeastChange),
         (LikingModel, Liking),
         (TasteEntryModel, TasteEntry),
     ],

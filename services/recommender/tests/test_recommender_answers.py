@@ -143,6 +143,9 @@ def test_an_answer_says_where_the_listener_is_and_what_would_change_it(library: 
     assert event.target is not None
     assert min(event.target) > 0
     assert event.would_change.endswith("instead of cheerful ones.")
+    assert event.least_change is not None
+    assert event.least_change.quadrant == "Q1"
+    assert 0 < event.least_change.share < event.least_change.rises_to <= 1
 
 
 def test_a_point_is_where_songs_are_chosen_for_and_no_face_would_change_that(
@@ -156,6 +159,7 @@ def test_a_point_is_where_songs_are_chosen_for_and_no_face_would_change_that(
         assert event.target[1] == -0.9
         assert all(song.arousal < 0 for song in event.songs)
         assert event.would_change == ""
+        assert event.least_change is None
 
 
 def test_a_song_that_was_sent_away_does_not_come_back_at_once(answerer: Answerer) -> None:

@@ -114,6 +114,7 @@ def test_no_song_comes_twice_within_the_memory_while_enough_others_fit(
         assert len(chosen) == len(set(chosen)) == min(5, len(library.songs))
         assert not memory or not set(chosen) & set(played[-memory:])
         assert found.repeated == len(set(chosen) & set(played[-20:]))
+        assert found.repeated == sum(song.repeated for song in found.songs)
         played += chosen
         history.add(chosen)
 

@@ -62,6 +62,16 @@ class GuidanceModel(BaseModel):
     not_followed: int = Field(description="of these, it stayed or went away")
 
 
+class LeastChangeModel(BaseModel):
+    """The least rise of one emotion, at the cost of all others, by which the songs would turn."""
+
+    emotion: str
+    share: Probability = Field(description="that it has")
+    rises_to: Probability = Field(description="that it would need")
+    quadrant: str = Field(description="of the plane, of the songs as they are, such as Q1")
+    next_quadrant: str = Field(description="that the songs would be of")
+
+
 class SongMatchModel(BaseModel):
     """A song and why it was chosen."""
 
@@ -69,7 +79,7 @@ class SongMatchModel(BaseModel):
     title: str
     artist: str
     path: str = Field(description="relative to the music folder")
-    score: float = Field(description="cosine similarity, -1 to 1")
+    score: float = Field(description="how well it fits what was asked for, -1 to 1")
     emotions: Seven
     valence: SignedUnit
     arousal: SignedUnit
@@ -77,6 +87,9 @@ class SongMatchModel(BaseModel):
     reason: str = ""
     fit_rank: int = Field(0, description="rank by fit alone, from 1; 0: not told")
     moved_by: str = Field("", description="rule that moved it, such as taste")
+    repeated: bool = Field(
+        default=False, description="it came not long ago, and too little else fits"
+    )
     uncertainty: float = Field(0, description="of the song's emotions")
     liking: LikingModel | None = Field(None, description="of the room, where it has said so")
 
@@ -108,6 +121,9 @@ class RecommendationModel(EventModel):
     disagreement: Probability = Field(0, description="how far the people differ")
     leader: int = Field(0, description="track that the songs are for; 0: all")
     would_change: str = Field("", description="in a sentence, what would change the answer")
+    least_change: LeastChangeModel | None = Field(
+        None, description="what `would_change` says, as data"
+    )
 
 
 class TrackModel(BaseModel):

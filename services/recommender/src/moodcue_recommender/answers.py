@@ -5,13 +5,13 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
-from moodcue.events import EmotionWindow, Guidance, HoldReason, Recommendation
+from moodcue.events import EmotionWindow, Guidance, HoldReason, LeastChange, Recommendation
 from moodcue.taxonomy import dominant_emotion
 from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
 from moodcue_recommender.modes import GOALS
 from moodcue_recommender.ranking import Ranking, rank
-from moodcue_recommender.reasons import what_would_change
+from moodcue_recommender.reasons import least_change, what_would_change
 from moodcue_recommender.rooms import Room, Seven, holds_on, wanted
 from moodcue_recommender.taste import RoomTaste
 from moodcue_recommender.taste_order import by_taste
@@ -159,6 +159,7 @@ def _recommendation(
     if hold is None and library is None:
         hold = HoldReason.NO_INDEX
     probabilities = None if mood.hold else mood.probabilities
+    change = _least_change(shown, ranking)
     return Recommendation(
         id=stamp.id,
         source=stamp.source,
@@ -186,13 +187,14 @@ def _recommendation(
         people=mood.people,
         disagreement=mood.disagreement,
         leader=mood.leader,
-        would_change=_would_change(shown, ranking),
+        would_change=what_would_change(change) if change else "",
+        least_change=change,
     )
 
 
-def _would_change(shown: Room, ranking: Ranking) -> str:
-    """Say what would change the answer to a face; of a point that is asked for it is plain."""
+def _least_change(shown: Room, ranking: Ranking) -> LeastChange | None:
+    """Find what would change the answer to a face; of a point that is asked for it is plain."""
     if shown.mood is None or shown.mood.probabilities is None or not ranking.songs:
-        return ""
+        return None
     from_face = bool(ranking.songs[0].contributions)
-    return what_would_change(shown.mood.probabilities) if from_face else ""
+    return least_change(shown.mood.probabilities) if from_face else None

@@ -201,5 +201,6 @@ def _match(
         ),
         fit_rank=choice.position + 1,
         moved_by=choice.moved_by or "",
+        repeated=choice.early,
         uncertainty=song.uncertainty,
     )

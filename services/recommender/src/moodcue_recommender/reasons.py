@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from moodcue.events import LeastChange
 from moodcue.taxonomy import EMOTIONS, Emotion, quadrant_of
 from moodcue_recommender.rules import Rule
 from moodcue_recommender.vectors import Point, target_of
@@ -51,11 +52,15 @@ def reason_for(
 
 def music_at(point: Point) -> str:
     """Say in a word what music lies at a point of the plane."""
-    return _MUSIC[quadrant_of(valence=point[0], arousal=point[1])]
+    return _MUSIC[_quadrant(point)]
 
 
-def what_would_change(probabilities: Sequence[float]) -> str:
-    """Say which small change of the mood would turn the songs to another quarter of the plane.
+def _quadrant(point: Point) -> str:
+    return quadrant_of(valence=point[0], arousal=point[1])
+
+
+def least_change(probabilities: Sequence[float]) -> LeastChange:
+    """Find which small change of the mood would turn the songs to another quarter of the plane.
 
     Args:
         probabilities: seven, in the order of `EMOTIONS`, that are not all zero.
@@ -71,11 +76,22 @@ def what_would_change(probabilities: Sequence[float]) -> str:
         if (rise := _least_rise(shares, rival)) is not None
     ]
     rise, rival = min(turns)
-    before, after = target_of(shares), target_of(_risen(shares, rival, rise))
+    return LeastChange(
+        emotion=EMOTIONS[rival],
+        share=shares[rival],
+        rises_to=min(1.0, shares[rival] + rise),
+        quadrant=_quadrant(target_of(shares)),
+        next_quadrant=_quadrant(target_of(_risen(shares, rival, rise))),
+    )
+
+
+def what_would_change(change: LeastChange) -> str:
+    """Say which small change of the mood would turn the songs."""
     return (
-        f"With {EMOTIONS[rival]} at {math.ceil(100 * (shares[rival] + rise))} % instead of "
-        f"{math.floor(100 * shares[rival])} %, at the cost of all else, "
-        f"the songs would be {music_at(after)} ones instead of {music_at(before)} ones."
+        f"With {_NOUNS.get(change.emotion, change.emotion)} at "
+        f"{math.ceil(100 * change.rises_to)}% instead of {math.floor(100 * change.share)}%, "
+        "at the cost of all else, the songs would be "
+        f"{_MUSIC[change.next_quadrant]} ones instead of {_MUSIC[change.quadrant]} ones."
     )
 
 

@@ -10,6 +10,7 @@ from moodcue.events.event import (
     Nanoseconds,
     Point,
     Probability,
+    Quadrant,
     Seven,
     SignedUnit,
     SongKey,
@@ -18,6 +19,7 @@ from moodcue.events.event import (
 from moodcue.events.frames import Face, FaceEmotion, FaceProblem, Frame, FrameStatus
 from moodcue.events.recommendations import (
     Guidance,
+    LeastChange,
     Mode,
     Recommendation,
     RecommendationRequest,
@@ -43,6 +45,7 @@ __all__ = [
     "Guidance",
     "HoldReason",
     "IndexPublished",
+    "LeastChange",
     "Liking",
     "Mode",
     "Name",
@@ -50,6 +53,7 @@ __all__ = [
     "OptedOut",
     "Point",
     "Probability",
+    "Quadrant",
     "Recommendation",
     "RecommendationRequest",
     "ServiceState",

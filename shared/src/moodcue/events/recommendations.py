@@ -12,6 +12,7 @@ from moodcue.events.event import (
     Nanoseconds,
     Point,
     Probability,
+    Quadrant,
     Seven,
     SignedUnit,
     Track,
@@ -41,6 +42,16 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
     not_followed: Annotated[int, Meta(ge=0, description="of these, it stayed or went away")] = 0
 
 
+class LeastChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The least rise of one emotion, at the cost of all others, by which the songs would turn."""
+
+    emotion: str
+    share: Annotated[float, Meta(ge=0, le=1, description="that it has")]
+    rises_to: Annotated[float, Meta(ge=0, le=1, description="that it would need")]
+    quadrant: Annotated[Quadrant, Meta(description="of the plane, of the songs as they are")]
+    next_quadrant: Annotated[Quadrant, Meta(description="that the songs would be of")]
+
+
 class SongMatch(msgspec.Struct, frozen=True, kw_only=True):
     """A song of the listener's library and why it was chosen."""
 
@@ -56,11 +67,16 @@ class SongMatch(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, float],
         Meta(description="each emotion's share of the score; sums to it; none for a point"),
     ] = {}
-    reason: str = ""
+    reason: Annotated[
+        str, Meta(description="in an English sentence; what it says is in other fields, too")
+    ] = ""
     fit_rank: Annotated[int, Meta(ge=0, description="rank by fit alone, from 1; 0: not told")] = 0
     moved_by: Annotated[
         str, Meta(description="rule that moved it: memory, artist, variety, follows, taste")
     ] = ""
+    repeated: Annotated[
+        bool, Meta(description="it came not long ago, and too little else fits")
+    ] = False
     uncertainty: Annotated[float, Meta(ge=0, description="of the song's emotions")] = 0.0
     liking: Annotated[Liking | None, Meta(description="of the room, where it has said so")] = None
 
@@ -101,6 +117,9 @@ class Recommendation(Event, frozen=True, kw_only=True, tag="recommendation.v1"):
     would_change: Annotated[
         str, Meta(description="in a sentence, what would change the answer; empty on a hold")
     ] = ""
+    least_change: Annotated[
+        LeastChange | None, Meta(description="what `would_change` says, as data")
+    ] = None
 
 
 class RecommendationRequest(Event, frozen=True, kw_only=True, tag="recommendation_request.v1"):
