@@ -1,6 +1,7 @@
 """A real Chromium for tests of the page."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ FLAGS = (
     "--window-size=1280,1000",
     "--lang=en-US",
 )
+STATIC = Path(__file__).resolve().parents[2] / "services/gateway/src/moodcue_gateway/static"
 SCREENSHOTS = os.environ.get("MOODCUE_SCREENSHOTS_DIR")
 """Folder for pictures of the page; read before the tests forget the environment."""
 
@@ -87,3 +89,9 @@ def take_pictures(browser: Chrome, name: str) -> None:
             browser.save_screenshot(f"{SCREENSHOTS}/{name}-{device}-{scheme}.png")
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def words_of(language: str) -> dict[str, str]:
+    """Return the words that the page has in a language, by their keys."""
+    source = (STATIC / f"words.{language}.js").read_text()
+    return dict(re.findall(r'^  "([^"]+)": "(.*)",$', source, flags=re.MULTILINE))

@@ -24,6 +24,7 @@ from moodcue.events import (
     EmotionWindow,
     Face,
     FaceEmotion,
+    FaceProblem,
     FrameStatus,
     HoldReason,
     Recommendation,
@@ -72,9 +73,16 @@ class Source:
         }
 
     def face(
-        self, camera: str = "desk", probabilities: tuple[float, ...] = HAPPY, *, people: int = 1
+        self,
+        camera: str = "desk",
+        probabilities: tuple[float, ...] = HAPPY,
+        *,
+        people: int = 1,
+        problem: FaceProblem | None = None,
     ) -> FaceEmotion:
         name = topic(Family.FACE_EMOTION, camera)
+        read = None if problem else probabilities
+        face = Face(box=FACE, score=0.9, probabilities=read, problem=problem)
         event = FaceEmotion(
             **self._head(name),
             camera=camera,
@@ -84,7 +92,7 @@ class Source:
             width=640,
             height=480,
             status=FrameStatus.OK,
-            faces=(Face(box=FACE, score=0.9, probabilities=probabilities),) * people,
+            faces=(face,) * people,
         )
         self.publisher.send(name, event)
         return event
@@ -96,6 +104,7 @@ class Source:
         probabilities: tuple[float, ...] | None = HAPPY,
         hold: HoldReason | None = None,
         end: int | None = None,
+        **fields: Any,
     ) -> EmotionWindow:
         name = topic(Family.EMOTION_WINDOW, camera)
         end = end or system_clock()
@@ -111,6 +120,7 @@ class Source:
             confidence=0.82,
             probabilities=None if hold else probabilities,
             hold=hold,
+            **fields,
         )
         self.publisher.send(name, event)
         return event
@@ -124,6 +134,7 @@ class Source:
         hold: HoldReason | None = None,
         request: str = "",
         detail: str = "",
+        **fields: Any,
     ) -> Recommendation:
         name = topic(Family.RECOMMENDATION, camera)
         event = Recommendation(
@@ -136,6 +147,7 @@ class Source:
             hold=hold,
             request=request,
             detail=detail,
+            **fields,
         )
         self.publisher.send(name, event)
         return event
@@ -153,6 +165,7 @@ class Source:
         instance: str = "one",
         time: int | None = None,
         state: ServiceState = ServiceState.RUNNING,
+        detail: str = "",
         counters: dict[str, float] | None = None,
     ) -> Status:
         name = topic(Family.STATUS, service, instance)
@@ -162,6 +175,7 @@ class Source:
             instance=instance,
             version="0.1.0",
             state=state,
+            detail=detail,
             started=self.started,
             counters=counters or {},
         )
@@ -385,12 +399,12 @@ def write_tone(path: Path, *, seconds: float = 2.0) -> None:
     soundfile.write(path, wave, rate, subtype=subtype, format=kind)
 
 
-def library_song(number: int, path: str) -> Song:
+def library_song(number: int, path: str, names: tuple[str, str] = ("Song", "Artist")) -> Song:
     return Song(
         id=number,
         path=path,
-        title=f"Song {number}",
-        artist=f"Artist {number}",
+        title=f"{names[0]} {number}",
+        artist=f"{names[1]} {number}",
         duration_seconds=2.0,
         valence=0.5,
         arousal=0.4,
@@ -404,13 +418,26 @@ def library_song(number: int, path: str) -> Song:
     )
 
 
-def write_index(folder: Path, paths: Sequence[str], *, generation: str = "g1") -> Path:
-    """Publish an index of songs, numbered from 1, with the music folder beside it."""
+def write_index(
+    folder: Path,
+    paths: Sequence[str],
+    *,
+    generation: str = "g1",
+    names: tuple[str, str] = ("Song", "Artist"),
+) -> Path:
+    """Publish an index of songs, numbered from 1, with the music folder beside it.
+
+    Args:
+        folder: of both.
+        paths: of the songs in the music folder.
+        generation: of the index.
+        names: what titles and artists begin with.
+    """
     index, music = folder / "index", folder / "music"
     music.mkdir(exist_ok=True)
     place = index / GENERATIONS / generation
     place.mkdir(parents=True)
-    write_songs(place, [library_song(n, path) for n, path in enumerate(paths, start=1)])
+    write_songs(place, [library_song(n, path, names) for n, path in enumerate(paths, start=1)])
     manifest = IndexManifest(
         format=FORMAT,
         generation=generation,

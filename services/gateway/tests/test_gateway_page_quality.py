@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from gateway_harness import HAPPY, Source, System, song, write_index, write_tone
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
-from page_browser import chromium, complaints, take_pictures, text, texts
+from page_browser import STATIC, chromium, complaints, take_pictures, text, texts, words_of
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,9 +21,7 @@ from moodcue.events import FaceProblem, HoldReason, Mode, RecommendationRequest
 from moodcue.taxonomy import EMOTIONS
 from moodcue_gateway.system import NEEDED_SERVICES
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-STATIC = REPOSITORY / "services" / "gateway" / "src" / "moodcue_gateway" / "static"
-AXE = REPOSITORY / ".tools" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).resolve().parents[3] / ".tools" / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = ("now", "library", "system")
 
 
@@ -97,7 +95,7 @@ def test_the_page_speaks_german_where_the_browser_does_and_switches_without_a_br
 
         assert text(browser, "#mood") == "Freude"
         assert browser.execute_script("return document.documentElement.lang") == "de"
-        assert "vor allem Freude" in text(browser, ".song-reason")
+        assert "fröhliche Musik zu Freude" in text(browser, ".song-reason")
         take_pictures(browser, "german")
         browser.find_element(By.ID, "language").click()
         assert text(browser, "#mood") == "Happiness"
@@ -185,17 +183,19 @@ def test_a_reading_on_the_bus_is_soon_on_the_page(
     assert statistics.median(delays) < 1000
 
 
-def words_of(language: str) -> dict[str, str]:
-    source = (STATIC / f"words.{language}.js").read_text()
-    return dict(re.findall(r'^  "([^"]+)": "(.*)",$', source, flags=re.MULTILINE))
-
-
 def test_both_dictionaries_have_the_same_keys_and_placeholders() -> None:
     english, german = words_of("en"), words_of("de")
 
     assert list(english) == list(german)
     for key, words in english.items():
         assert set(re.findall(r"{\w+}", words)) == set(re.findall(r"{\w+}", german[key])), key
+
+
+def test_nothing_in_the_german_dictionary_was_left_in_english() -> None:
+    english, german = words_of("en"), words_of("de")
+    same = {key for key, words in english.items() if german[key] == words}
+
+    assert same == {"view.system", "emotion.neutral", "people.person", "figure.ms"}
 
 
 def test_every_key_that_the_page_uses_is_in_the_dictionary() -> None:

@@ -1,6 +1,23 @@
 // Asking the gateway: a wish in, a recommendation out.
 
-import { t } from "./language.js";
+import { known, language, t } from "./language.js";
+
+/** What went wrong, in the reader's language of the moment. */
+class Problem extends Error {
+  /**
+   * @param {string} key of the words
+   * @param {string} [detail] the gateway's own sentence, which is English and says more
+   */
+  constructor(key, detail = "") {
+    super();
+    this.key = key;
+    this.detail = detail;
+  }
+
+  get message() {
+    return language() === "en" && this.detail ? this.detail : t(known(this.key) ? this.key : "problem.other");
+  }
+}
 
 /** Send a wish, such as `{ mood: "calm" }`; throws an error with a sentence for a person. */
 export async function ask(wish) {
@@ -27,14 +44,14 @@ async function reached(request) {
   try {
     return await request;
   } catch {
-    throw new Error(t("problem.gateway"));
+    throw new Problem("problem.gateway");
   }
 }
 
 async function body(answer) {
   const found = await answer.json();
   if (!answer.ok) {
-    throw new Error(found.detail);
+    throw new Problem(`problem.${answer.status}`, found.detail);
   }
   return found;
 }

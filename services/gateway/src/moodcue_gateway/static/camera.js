@@ -1,8 +1,8 @@
 // This device's camera: asking for it, the sign while it is on, and stopping it.
 
-import { isReplaced, NAME_TAKEN, openCameraLink } from "./camera_link.js";
+import { isReplaced, openCameraLink } from "./camera_link.js";
 import { byId, setText } from "./dom.js";
-import { number, onLanguage, t } from "./language.js";
+import { known, number, onLanguage, t } from "./language.js";
 import { recall, remember } from "./memory.js";
 import { createPreview } from "./preview.js";
 
@@ -121,11 +121,13 @@ export function createCamera(onRoom) {
           become(silent ? "silent" : "on");
         }
       },
-      onRefused: (code, reason) => stop(() => {
+      onRefused: (code) => stop(() => {
         if (isReplaced(code)) {
           return t("camera.replaced");
         }
-        return code === NAME_TAKEN ? t("camera.taken", { name: identity.name }) : reason;
+        return known(`camera.refused.${code}`)
+          ? t(`camera.refused.${code}`, { name: identity.name })
+          : t("camera.refused", { code });
       }),
     });
   };

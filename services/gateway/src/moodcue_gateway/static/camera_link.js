@@ -10,7 +10,6 @@ const MAX_AGE_MS = 65_535;
 const TRIP_MEMORY = 0.2;
 /** The same browser is a camera in another window: it must not fight for the name. */
 const REPLACED = 4001;
-export const NAME_TAKEN = 4409;
 const OUR_REFUSALS = 4000;
 
 /**

@@ -2,7 +2,7 @@
 
 import { byId, element } from "./dom.js";
 import { emotionName, holdWords } from "./emotions.js";
-import { clockTime, onLanguage, t } from "./language.js";
+import { artistName, clockTime, onLanguage, t } from "./language.js";
 
 const MOST = 40;
 
@@ -23,7 +23,7 @@ const rowOf = (event) => {
     return element("li", { class: "history-hold" }, time, mood);
   }
   const titles = event.songs.map(({ title, artist }) =>
-    element("li", {}, `${title} – ${artist}`));
+    element("li", {}, `${title} – ${artistName(artist)}`));
   return element("li", {}, element("details", {},
     element("summary", {}, time, mood,
       element("span", { class: "history-first" }, event.songs[0].title)),

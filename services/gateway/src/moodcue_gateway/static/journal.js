@@ -2,7 +2,7 @@
 
 import { button, byId, drawn, element, setText } from "./dom.js";
 import { EMOTIONS, emotionName } from "./emotions.js";
-import { counted, language, list, number, onLanguage, t } from "./language.js";
+import { artistName, counted, language, list, number, onLanguage, t } from "./language.js";
 import { recall, remember } from "./memory.js";
 
 const [WIDTH, HEIGHT, FLOOR] = [960, 150, 120];
@@ -72,7 +72,7 @@ export function createJournal(player) {
     byId("played-empty").hidden = songs.length > 0;
     byId("played").replaceChildren(...songs.slice(-SHOWN_PLAYED).reverse().map((song) => element("li", {},
       element("time", {}, hourOf(song.time)),
-      element("span", {}, song.title, element("span", { class: "quiet" }, ` ${song.artist}`)),
+      element("span", {}, song.title, element("span", { class: "quiet" }, ` ${artistName(song.artist)}`)),
       button({ class: "quiet-button", "aria-label": t("player.play.song", { title: song.title }) },
         () => player().toggle(song), t("played.again")))));
   };

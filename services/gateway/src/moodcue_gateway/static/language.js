@@ -31,6 +31,9 @@ export const counted = (key, count, values = {}) =>
 /** Whether there are words for a key. */
 export const known = (key) => key in DICTIONARIES[current];
 
+/** Name of an artist; the library has words of its own where it knows none. */
+export const artistName = (artist) => (artist === "Unknown artist" ? t("artist.unknown") : artist);
+
 export const number = (value, digits = 0) =>
   value.toLocaleString(current, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 

@@ -3,7 +3,7 @@
 import { artOf } from "./art.js";
 import { get } from "./ask.js";
 import { button, byId, element, setText } from "./dom.js";
-import { counted, onLanguage, t } from "./language.js";
+import { artistName, counted, onLanguage, t } from "./language.js";
 import { placeWords } from "./plane.js";
 import { isShown } from "./views.js";
 
@@ -30,7 +30,7 @@ export function createLibrary(player) {
         () => player.toggle(song))),
     element("div", { class: "song-text" },
       element("p", { class: "song-title" }, song.title),
-      element("p", { class: "song-artist" }, [song.artist, song.album].filter(Boolean).join(" · ")),
+      element("p", { class: "song-artist" }, [artistName(song.artist), song.album].filter(Boolean).join(" · ")),
       element("p", { class: "song-reason" }, placeWords([song.valence, song.arousal]))));
 
   const show = (words) => {

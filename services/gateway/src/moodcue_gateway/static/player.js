@@ -3,7 +3,7 @@
 
 import { artOf } from "./art.js";
 import { byId, setText } from "./dom.js";
-import { onLanguage, t } from "./language.js";
+import { artistName, onLanguage, t } from "./language.js";
 
 const FADE_SECONDS = 4;
 const SKIP_FADE_SECONDS = 0.8;
@@ -125,7 +125,7 @@ export function createPlayer(feedback, onPlay, onUsedUp) {
 
   const describe = (song) => {
     if ("mediaSession" in navigator) {
-      navigator.mediaSession.metadata = new MediaMetadata({ title: song.title, artist: song.artist });
+      navigator.mediaSession.metadata = new MediaMetadata({ title: song.title, artist: artistName(song.artist) });
     }
   };
 
@@ -145,7 +145,7 @@ export function createPlayer(feedback, onPlay, onUsedUp) {
       return;
     }
     setText(byId("player-title"), current.title);
-    setText(byId("player-artist"), current.artist);
+    setText(byId("player-artist"), artistName(current.artist));
     const button = byId("player-toggle");
     button.classList.toggle("icon-pause", !deck.paused);
     button.classList.toggle("icon-play", deck.paused);

@@ -3,22 +3,11 @@
 import { artOf } from "./art.js";
 import { button, byId, element, setText } from "./dom.js";
 import { emotionName } from "./emotions.js";
-import { clockTime, known, language, number, onLanguage, percent, t } from "./language.js";
+import { artistName, clockTime, known, number, onLanguage, percent, t } from "./language.js";
 import { placeWords } from "./plane.js";
+import { changeWords, reasonOf, reasonsFor } from "./reasons.js";
 
 const REASONS = 3;
-
-/** The emotions that spoke most for a song. */
-const strongestReasons = ({ contributions }) => Object.entries(contributions)
-  .toSorted(([, a], [, b]) => b - a).slice(0, REASONS).filter(([, share]) => share > 0);
-
-/** One sentence: the recommender's, in other languages than its own one made of the same data. */
-function reasonOf(song) {
-  const [first] = strongestReasons(song);
-  return language() === "en" || !first
-    ? song.reason
-    : t("reason", { emotion: emotionName(first[0]), place: placeWords([song.valence, song.arousal]) });
-}
 
 function detailsOf(song, { place }) {
   const rows = [
@@ -28,7 +17,7 @@ function detailsOf(song, { place }) {
   if (place) {
     rows.push([t("detail.listener"), placeWords(place)]);
   }
-  for (const [emotion, share] of strongestReasons(song)) {
+  for (const [emotion, share] of reasonsFor(song).slice(0, REASONS)) {
     rows.push([emotionName(emotion), number(share, 2)]);
   }
   if (song.fit_rank > 0) {
@@ -86,8 +75,8 @@ export function createSongs(player, feedback, wish) {
     button({ class: "play" }, () => player.toggle(song))),
   element("div", { class: "song-text" },
     element("p", { class: "song-title" }, song.title),
-    element("p", { class: "song-artist" }, song.artist),
-    element("p", { class: "song-reason" }, reasonOf(song))),
+    element("p", { class: "song-artist" }, artistName(song.artist)),
+    element("p", { class: "song-reason" }, reasonOf(song, shown.target))),
   button({ class: "like icon-button" }, () => feedback.like(song)),
   element("details", { class: "song-details", open },
     element("summary", {}, t("why"), element("span", { class: "sr-only" }, ` ${song.title}`)),
@@ -118,7 +107,7 @@ export function createSongs(player, feedback, wish) {
     }
     setText(byId("songs-title"), headline());
     setText(byId("songs-note"), sentence());
-    setText(byId("would-change"), language() === "en" ? shown.would_change ?? "" : "");
+    setText(byId("would-change"), changeWords(shown.least_change));
     const open = openOnes();
     list.replaceChildren(...shown.songs.map((song) => rowOf(song, open.has(song.song))));
     plane.showSongs(shown.songs);

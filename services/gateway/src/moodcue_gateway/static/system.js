@@ -44,7 +44,7 @@ const rowOf = (service) => {
     element("span", { class: "service-name" }, service.service),
     element("span", { class: "quiet" }, service.instance),
     element("span", { class: "service-state" }, t(`state.${state}`)),
-    element("span", { class: "service-detail" },
+    element("span", { class: "service-detail", lang: service.detail ? "en" : null },
       service.detail || (state === "up" ? "" : t("service.silent", { seconds: number(service.age_seconds) }))));
 };
 
@@ -84,10 +84,10 @@ export function createSystem(onSystem) {
   const troubles = () => {
     const missing = system.missing.map((name) => t(`missing.${name}`));
     const degraded = system.services.filter((one) => stateOf(one) === "degraded" && one.detail)
-      .map(({ service, detail }) => `${service}: ${detail}`);
+      .map(({ service, detail }) => t("system.says", { service, detail }));
     return [
       ...(missing.length > 0 ? [t("system.missing", { names: list(missing) })] : []),
-      ...(missing.length === 0 && system.problem ? [system.problem] : []),
+      ...(missing.length === 0 && system.problem ? [`${t("connection.silent")}.`] : []),
       ...degraded,
       ...(system.songs === 0 ? [t("next.library.text")] : []),
     ];

@@ -2,7 +2,7 @@
 
 import { remove } from "./ask.js";
 import { byId, element, setText } from "./dom.js";
-import { dateTime, milliseconds, onLanguage, percent, t } from "./language.js";
+import { artistName, dateTime, milliseconds, onLanguage, percent, t } from "./language.js";
 
 const SHOWN = 12;
 
@@ -17,7 +17,7 @@ export function createTaste(room) {
   const rowOf = ({ subject, title, artist, liking, excluded_until: until }) => element("li", {},
     element("span", { class: "liking" }, percent(liking.mean)),
     element("span", {}, subject === "artist" ? artist : title,
-      element("span", { class: "quiet" }, subject === "artist" ? ` ${t("taste.artist")}` : ` ${artist}`)),
+      element("span", { class: "quiet" }, subject === "artist" ? ` ${t("taste.artist")}` : ` ${artistName(artist)}`)),
     element("span", { class: "quiet" }, milliseconds(until) > Date.now()
       ? t("taste.away", { until: dateTime(until) })
       : t("taste.range", { low: percent(liking.low), high: percent(liking.high) })));
