@@ -129,6 +129,7 @@ def test_build_prints_a_summary_and_reports_broken_files_by_name(
         "remedy": "copy it again",
     }
     assert (first["published"], first["announced"]) == (True, False)
+    assert 50 < first["peak_memory_mb"] < 3000
     assert (second["analysed"], second["unchanged"], second["published"]) == (0, 1, False)
     assert second["generation"] == first["generation"] == read_manifest(index).generation
     (song,) = open_songs(index, read_manifest(index))

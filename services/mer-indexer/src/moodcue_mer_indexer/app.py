@@ -23,6 +23,7 @@ from moodcue_mer_indexer.announce import announce
 from moodcue_mer_indexer.build import build_index
 from moodcue_mer_indexer.build_metrics import BuildMetrics
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
+from moodcue_mer_indexer.memory import PeakMemory
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.settings import IndexerSettings
@@ -162,14 +163,15 @@ def build_and_announce(
                 raise StoppedError("told to stop")
             yield path, answer
 
-    report = build_index(
-        music,
-        index=settings.index_dir,
-        model_folder=model_folder,
-        workers=settings.workers,
-        files=files,
-        analyse=analyse,
-    )
+    with PeakMemory() as memory:
+        report = build_index(
+            music,
+            index=settings.index_dir,
+            model_folder=model_folder,
+            workers=settings.workers,
+            files=files,
+            analyse=analyse,
+        )
     address: BusAddress = settings.bus_address()
     announced = report.published and announce(
         report.manifest, address=address, timeout_seconds=settings.announce_seconds
@@ -183,6 +185,7 @@ def build_and_announce(
         "analysed": report.analysed,
         "unchanged": report.unchanged,
         "folded": report.folded,
+        "peak_memory_mb": memory.megabytes,
         "failed": len(report.failures),
         "failed_by_kind": Counter(failure.kind for failure in report.failures.values()),
         "failures": {path: explained(failure) for path, failure in report.failures.items()},
