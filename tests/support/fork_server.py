@@ -6,10 +6,15 @@ Each line on stdin is a request, answered by one line: ``{"start": …}`` by the
 
 import importlib
 import json
+import multiprocessing
 import os
 import runpy
 import sys
 from typing import Any
+
+# A child of it ends without the destructors of C++, which would wait for threads that were not
+# forked: ONNX Runtime starts one when it is imported.
+_FORK = multiprocessing.get_context("fork")
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -24,24 +29,23 @@ def _become(request: dict[str, Any]) -> None:
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
 
-def _exit_code(process: int) -> int | None:
-    done, status = os.waitpid(process, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if done else None
-
-
 def main() -> None:
     """Serve until stdin ends."""
+    processes: dict[int, Any] = {}
     for line in sys.stdin:
         request = json.loads(line)
         if "poll" in request:
-            answer = _exit_code(request["poll"])
+            answer = processes[request["poll"]].exitcode
         else:
             importlib.import_module(f"{request['module']}.app")
-            answer = os.fork()
-            if answer == 0:
-                _become(request)
-                return
+            process = _FORK.Process(target=_become, args=(request,))
+            process.start()
+            assert process.pid is not None
+            answer = process.pid
+            processes[answer] = process
         print(json.dumps(answer), flush=True)  # noqa: T201 - the protocol
+    # What a test has left running is not waited for.
+    os._exit(0)
 
 
 if __name__ == "__main__":
