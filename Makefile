@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := broker camera fer aggregator recommender mer-indexer gateway
 PROJECTS := shared/pyproject.toml $(SERVICES:%=services/%/pyproject.toml)
-EDITABLE := -e ./shared[service] $(patsubst %,-e ./services/%,$(SERVICES))
+EDITABLE := -e ./shared[service,tracing] $(patsubst %,-e ./services/%,$(SERVICES))
 EDITABLE_TRAIN := -e ./services/fer[train] -e ./services/mer-indexer[train]
 # Also pins what building needs.
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq

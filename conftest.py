@@ -63,7 +63,8 @@ def interruptible() -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of whoever runs it."""
-    for name in [name for name in os.environ if name.startswith("MOODCUE_")]:
+    ours = ("MOODCUE_", "OTEL_")
+    for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
 
 

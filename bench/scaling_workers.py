@@ -1,7 +1,7 @@
 """Workers that do nothing for a stated time, and workers that do nothing at all."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
@@ -35,7 +35,13 @@ class WaitingAnalyser(FaceAnalyser):
     def __init__(self, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
 
-    def analyse(self, grey: GreyPicture, moment: Moment | None = None) -> Analysis:  # noqa: ARG002 - as of a real one
+    def analyse(
+        self,
+        grey: GreyPicture,  # noqa: ARG002 - as of a real one
+        moment: Moment | None = None,  # noqa: ARG002
+        *,
+        on_stage: Callable[[str], None] = lambda _: None,  # noqa: ARG002
+    ) -> Analysis:
         """Wait."""
         time.sleep(self._wait_seconds)
         return Analysis(faces=(), search=Search.FIRST)

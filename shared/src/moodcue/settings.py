@@ -75,6 +75,20 @@ class ServiceSettings(BaseSettings):
         le=3600,
         description="work that does not go on for longer than this fails the health check",
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        pattern=r"^https?://[^@\s]+$",
+        description="collector that gets traces, OTLP over HTTP, as `http://localhost:4318`; "
+        "none: no tracing",
+    )
+    trace_ratio: float = Field(
+        1.0,
+        validation_alias="MOODCUE_TRACE_RATIO",
+        ge=0,
+        le=1,
+        description="share of the frames that are traced, the same ones by all services",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias="MOODCUE_LOG_LEVEL", description="least severe line that is logged"
     )
@@ -135,5 +149,6 @@ def _first_problem(error: ValidationError, kind: type[ServiceSettings]) -> str:
     problem = error.errors()[0]
     location = str(problem["loc"][0]) if problem["loc"] else ""
     prefix = kind.model_config.get("env_prefix", "")
-    name = location if location.startswith(PREFIX) else f"{prefix}{location}".upper()
+    known = location in variable_names(kind)
+    name = location if known else f"{prefix}{location}".upper()
     return f"{name}={problem['input']!s}: {problem['msg']}"

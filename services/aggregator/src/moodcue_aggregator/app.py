@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from moodcue.bus import Publisher
 from moodcue.identity import new_source, system_clock
 from moodcue.lifecycle import Heartbeat, running
+from moodcue.tracing import opened_tracer
 from moodcue_aggregator.service import Aggregator
 from moodcue_aggregator.settings import AggregatorSettings
 
@@ -23,6 +24,7 @@ def run(settings: AggregatorSettings) -> int:
     with (
         zmq.Context() as context,
         Publisher(context, address, source=new_source(SERVICE, settings.instance)) as publisher,
+        opened_tracer(settings, service=SERVICE) as tracer,
         Aggregator(
             context,
             address,
@@ -32,6 +34,7 @@ def run(settings: AggregatorSettings) -> int:
             registry=registry,
             clock=system_clock,
             stall_seconds=settings.stall_seconds,
+            tracer=tracer,
         ) as aggregator,
         running(settings, service=SERVICE, registry=registry, ready=aggregator.ready) as frame,
     ):

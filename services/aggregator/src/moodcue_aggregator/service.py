@@ -20,6 +20,7 @@ from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.taxonomy import dominant_emotion
 from moodcue.topics import Family, topic
+from moodcue.tracing import Laps, Step, Tracer
 from moodcue_aggregator.checks import check_face_emotion, check_past_window, check_request
 from moodcue_aggregator.metrics import AggregatorMetrics
 from moodcue_aggregator.opting import OptOuts
@@ -47,6 +48,7 @@ class Aggregator:
         window_rules: how events become windows.
         hold_rules: when a window has no answer.
         registry: for the metrics.
+        tracer: told of the windows that were made, where somebody traces.
         clock: wall clock, for the figure of the delay only.
         monotonic: nanoseconds of a clock that never steps.
         stall_seconds: by how much a window may be overdue before that is ill.
@@ -62,6 +64,7 @@ class Aggregator:
         hold_rules: HoldRules,
         registry: CollectorRegistry,
         clock: Clock,
+        tracer: Tracer | None = None,
         monotonic: Clock = time.monotonic_ns,
         stall_seconds: float = 10.0,
     ) -> None:
@@ -70,6 +73,7 @@ class Aggregator:
         self._publisher = publisher
         self._rules = hold_rules
         self._clock = clock
+        self._tracer = tracer
         self._monotonic = monotonic
         self._sequence = SequenceTracker()
         due = window_rules.length + window_rules.lateness + window_rules.idle_grace
@@ -236,6 +240,7 @@ class Aggregator:
 
     def _emit(self, closed: Iterable[ClosedWindow]) -> None:
         for each in closed:
+            laps = None if self._tracer is None else Laps()
             name = topic(Family.EMOTION_WINDOW, each.camera)
             window, opted_out = self._opt_outs.applied(each)
             event = summarise(
@@ -247,6 +252,9 @@ class Aggregator:
             )
             if self._publisher.send(name, event):
                 self._windows_due.done()
+            if self._tracer is not None and laps is not None:
+                laps.lap("summarise and send")
+                self._tracer.record(_step_of(event, window, laps))
             self._emitted += 1
             self._metrics.emitted(event, now=self._clock())
             _log_window(event)
@@ -265,6 +273,25 @@ class Aggregator:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _step_of(event: EmotionWindow, window: ClosedWindow, laps: Laps) -> Step:
+    """Describe the making of a window: it goes on where the frame ended that weighed most."""
+    heaviest = next((frame.id for frame in window.frames if frame.trace == event.trace), "")
+    return Step(
+        name="make window",
+        trace=event.trace,
+        start=laps.start,
+        end=laps.end,
+        taken=heaviest,
+        made=event.id,
+        attributes={
+            "camera": event.camera,
+            "frames": event.frames_seen,
+            "frames_with_face": event.frames_with_face,
+            "hold": event.hold or "none",
+        },
+    )
 
 
 def _log_window(window: EmotionWindow) -> None:

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from moodcue.bus import BusAddress
 from moodcue.lifecycle import Heartbeat, running
 from moodcue.security import check_bind_host, load_keys
+from moodcue.tracing import Tracer, opened_tracer
 from moodcue_broker.dispatch import Dispatcher
 from moodcue_broker.history import EventHistory
 from moodcue_broker.metrics import BrokerMetrics
@@ -17,7 +18,11 @@ SERVICE = "broker"
 
 
 def build(
-    settings: BrokerSettings, sockets: BrokerSockets, registry: CollectorRegistry
+    settings: BrokerSettings,
+    sockets: BrokerSockets,
+    registry: CollectorRegistry,
+    *,
+    tracer: Tracer | None = None,
 ) -> tuple[Broker, Heartbeat]:
     """Put the parts together."""
     broker = Broker(
@@ -33,6 +38,7 @@ def build(
             max_cameras=settings.max_cameras,
         ),
         metrics=BrokerMetrics(registry),
+        tracer=tracer,
     )
     heartbeat = Heartbeat(
         publisher=OwnEvents(broker.forward_own),
@@ -57,8 +63,9 @@ def run(settings: BrokerSettings) -> int:
     with (
         zmq.Context() as context,
         bound_sockets(context, address) as sockets,
+        opened_tracer(settings, service=SERVICE) as tracer,
         running(settings, service=SERVICE, registry=registry, alive=sockets.problem) as frame,
     ):
-        broker, heartbeat = build(settings, sockets, registry)
+        broker, heartbeat = build(settings, sockets, registry, tracer=tracer)
         broker.run(frame, heartbeat)
     return 0

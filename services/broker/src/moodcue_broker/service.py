@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 import zmq
 
-from moodcue.codec import Message, decode_control, encode, from_frames, to_frames
+from moodcue.codec import Message, decode_control, decode_event, encode, from_frames, to_frames
 from moodcue.control import ReplayEnd, ReplayRequest, WorkerBye, WorkerPing, WorkerReady
 from moodcue.errors import ProtocolError
 from moodcue.events import Event, Frame
+from moodcue.identity import NS_PER_SECOND
 from moodcue.lifecycle import Heartbeat, Running
 from moodcue.replay import REPLAY_HWM
 from moodcue.topics import Family, family_of
+from moodcue.tracing import Step, Tracer
 from moodcue_broker.dispatch import Assignment, Dispatcher, WaitingFrame
 from moodcue_broker.history import EventHistory, Frames
 from moodcue_broker.metrics import BrokerMetrics
@@ -47,6 +49,13 @@ class Broker:
     """Moves messages between the sockets as the history and the dispatcher decide.
 
     Use it in one thread.
+
+    Args:
+        sockets: bound.
+        history: of events.
+        dispatcher: of frames.
+        metrics: to count in.
+        tracer: told of the frames that are handed out, where somebody traces.
     """
 
     def __init__(
@@ -56,11 +65,13 @@ class Broker:
         history: EventHistory,
         dispatcher: Dispatcher,
         metrics: BrokerMetrics,
+        tracer: Tracer | None = None,
     ) -> None:
         self._sockets = sockets
         self._history = history
         self._dispatcher = dispatcher
         self._metrics = metrics
+        self._tracer = tracer
         self._totals: Counter[str] = Counter()
         self._own_last: Frames = [b"status/"]
         self._next_upkeep = 0.0
@@ -179,6 +190,8 @@ class Broker:
                     assignment.frame.camera, waited_seconds=assignment.waited_seconds
                 )
                 self._totals["frames_dispatched"] += 1
+                if self._tracer is not None:
+                    self._tracer.record(_wait_of(assignment))
             else:
                 self._dispatcher.return_undelivered(assignment)
                 self._metrics.workers_lost.inc()
@@ -240,6 +253,19 @@ class Broker:
             "topics_evicted": self._history.evicted_topics,
             "history_shortened": self._history.shortened,
         }
+
+
+def _wait_of(assignment: Assignment) -> Step:
+    now = time.time_ns()
+    frame = decode_event(assignment.frame.parts[1].bytes)
+    return Step(
+        name="wait for a worker",
+        trace=frame.trace,
+        start=now - int(assignment.waited_seconds * NS_PER_SECOND),
+        end=now,
+        taken=frame.id,
+        attributes={"camera": assignment.frame.camera, "worker": assignment.worker.name},
+    )
 
 
 def _identity_and_payload(parts: Sequence[zmq.Frame]) -> tuple[bytes, bytes]:

@@ -12,6 +12,7 @@ from moodcue.bus import FRAME_HWM, BusAddress, Port, Publisher, Subscriber
 from moodcue.identity import new_source
 from moodcue.lifecycle import Heartbeat, running
 from moodcue.topics import Family, topic
+from moodcue.tracing import opened_tracer
 from moodcue_camera.choice import make_camera
 from moodcue_camera.metrics import CameraMetrics
 from moodcue_camera.pacing import Pace, SteadyPace, WorkerPace
@@ -52,6 +53,7 @@ def run(settings: CameraSettings) -> int:
             frames=frames,
             answers=answers,
             metrics=metrics,
+            tracer=stack.enter_context(opened_tracer(settings, service=_SERVICE)),
             exit_at_end=settings.exit_at_end,
         )
         heartbeat = Heartbeat(

@@ -13,6 +13,7 @@ from moodcue.health import Problem, Pulse
 from moodcue.identity import new_id, new_trace
 from moodcue.lifecycle import Heartbeat
 from moodcue.topics import Family, topic
+from moodcue.tracing import Laps, Step, Tracer
 from moodcue_camera.camera import Camera, Shot
 from moodcue_camera.encoding import encode_jpeg, fit
 from moodcue_camera.metrics import CameraMetrics
@@ -71,6 +72,7 @@ class CameraService:
         frames: publisher to the broker's port for frames; of the loop's thread.
         answers: of the workers, if they set the pace.
         metrics: of this camera.
+        tracer: told of the frames that were sent, where somebody traces.
         exit_at_end: leave the loop when the source has ended.
         monotonic: for the age of the newest frame.
     """
@@ -81,6 +83,7 @@ class CameraService:
     frames: Publisher
     answers: WorkerAnswers | None
     metrics: CameraMetrics
+    tracer: Tracer | None = None
     exit_at_end: bool = False
     monotonic: Seconds = time.monotonic
     _topic: str = field(init=False)
@@ -129,17 +132,22 @@ class CameraService:
             self.pace.answered(frame_id)
 
     def _shoot(self) -> None:
+        laps = None if self.tracer is None else Laps()
         shot = self.camera.shoot(self.pace.take())
         if shot is None:
             # The source is broken or over: look again soon, but do not spin.
             self._listen(min(_LONGEST_WAIT_SECONDS, 0.5 / self.camera.rate))
             return
-        self._send(shot)
+        if laps is not None:
+            laps.lap("capture")
+        self._send(shot, laps)
 
-    def _send(self, shot: Shot) -> None:
+    def _send(self, shot: Shot, laps: Laps | None) -> None:
         with self.metrics.time_encoding():
             image = fit(shot.image, max_size=self.format.max_size)
             jpeg = encode_jpeg(image, quality=self.format.jpeg_quality)
+        if laps is not None:
+            laps.lap("encode")
         frame = Frame(
             id=new_id(),
             source=self.frames.source,
@@ -155,9 +163,25 @@ class CameraService:
             self.pace.sent(frame.id)
             self._note_sent()
             self.metrics.frame_sent()
+            if laps is not None:
+                laps.lap("send")
+                self._trace(frame, laps)
         else:
             self.metrics.frames_dropped("queue_full")
             self._listen(_FULL_WAIT_SECONDS)
+
+    def _trace(self, frame: Frame, laps: Laps) -> None:
+        if self.tracer is not None:
+            step = Step(
+                name="publish frame",
+                trace=frame.trace,
+                start=laps.start,
+                end=laps.end,
+                made=frame.id,
+                attributes={"camera": frame.camera, "seq": frame.seq},
+                stages=laps.stages,
+            )
+            self.tracer.record(step)
 
     def _note_sent(self) -> None:
         if self._sending is None:

@@ -1,6 +1,6 @@
 """One grey frame to the faces of an event: detect, crop, judge the quality, infer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -117,19 +117,28 @@ class FaceAnalyser:
         self._limits = limits or QualityLimits()
         self._most_faces = most_faces
 
-    def analyse(self, grey: GreyPicture, moment: Moment | None = None) -> Analysis:
+    def analyse(
+        self,
+        grey: GreyPicture,
+        moment: Moment | None = None,
+        *,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> Analysis:
         """Read the faces of a grey frame.
 
         Args:
             grey: uint8, shape (height, width).
             moment: Where and when it was taken; without it the frame has no predecessors.
+            on_stage: Told the name of each stage that has ended: detect, look, infer.
         """
         found = self.detect(grey, moment)
+        on_stage("detect")
         crops = self.crop(grey, found.detections)
         looks = self.judge(grey, found.detections, crops=crops)
-        return Analysis(
-            faces=self.infer(found.detections, crops=crops, looks=looks), search=found.search
-        )
+        on_stage("look")
+        faces = self.infer(found.detections, crops=crops, looks=looks)
+        on_stage("infer")
+        return Analysis(faces=faces, search=found.search)
 
     def detect(self, grey: GreyPicture, moment: Moment | None = None) -> Found:
         """Find the largest faces of a grey frame."""

@@ -17,6 +17,7 @@ from moodcue.lifecycle import running
 from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import EMOTIONS
 from moodcue.topics import Family, topic
+from moodcue.tracing import opened_tracer
 from moodcue_fer.analysis import FaceAnalyser, FaceReader, FittedReader, QualityLimits
 from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.metrics import WorkerMetrics
@@ -143,6 +144,7 @@ def run(settings: FerSettings) -> int:
     metrics = WorkerMetrics(registry)
     with (
         zmq.Context() as context,
+        opened_tracer(settings, service=SERVICE) as tracer,
         Worker(
             context,
             settings.bus_address(),
@@ -150,6 +152,7 @@ def run(settings: FerSettings) -> int:
             instance=settings.instance,
             metrics=metrics,
             stall_seconds=settings.stall_seconds,
+            tracer=tracer,
         ) as worker,
         running(
             settings,

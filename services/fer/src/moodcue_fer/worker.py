@@ -19,6 +19,7 @@ from moodcue.identity import NS_PER_SECOND, Clock, new_id, new_source, system_cl
 from moodcue.lifecycle import Heartbeat
 from moodcue.security import protect_client
 from moodcue.topics import Family, topic
+from moodcue.tracing import Laps, Step, Tracer
 from moodcue_fer.analysis import Analysis, FaceAnalyser
 from moodcue_fer.metrics import WorkerMetrics
 from moodcue_fer.pictures import PictureError, decode_grey
@@ -51,6 +52,7 @@ class Worker:
         instance: Name of this worker among all.
         metrics: Where to count.
         stall_seconds: How long frames may come in vain before that is ill.
+        tracer: Told of the frames that were read, where somebody traces.
         clock: Wall clock, for the age of frames.
     """
 
@@ -63,6 +65,7 @@ class Worker:
         instance: str,
         metrics: WorkerMetrics,
         stall_seconds: float = 10.0,
+        tracer: Tracer | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._analyser = analyser
@@ -72,6 +75,7 @@ class Worker:
             pause_seconds=stall_seconds,
         )
         self._metrics = metrics
+        self._tracer = tracer
         self._clock = clock
         self._source = new_source(SERVICE, instance)
         self._publisher = Publisher(context, address, source=self._source)
@@ -149,9 +153,10 @@ class Worker:
     def _publish(self, message: Message, frame: Frame) -> None:
         age = (self._clock() - frame.time) / NS_PER_SECOND
         start = time.perf_counter()
+        laps = None if self._tracer is None else Laps()
         self._reading.ask()
         try:
-            analysis, detail = self._read(message.body, frame)
+            analysis, detail = self._read(message.body, frame, laps)
         except Exception as error:
             # The next frame may be read, and if none is, the health check says so.
             log.exception("frame.failed", camera=frame.camera, trace=frame.trace)
@@ -185,13 +190,34 @@ class Worker:
         else:
             self._metrics.drop()
             self._reading.fail("the queue to the broker is full")
+        if laps is not None:
+            laps.lap("send")
+            self._trace(frame, event, laps)
         log.debug("frame.read", camera=frame.camera, status=event.status.value, trace=frame.trace)
 
-    def _read(self, body: bytes, frame: Frame) -> tuple[Analysis | None, str]:
+    def _trace(self, frame: Frame, event: FaceEmotion, laps: Laps) -> None:
+        if self._tracer is not None:
+            step = Step(
+                name="read frame",
+                trace=frame.trace,
+                start=laps.start,
+                end=laps.end,
+                taken=frame.id,
+                made=event.id,
+                attributes={"camera": frame.camera, "faces": len(event.faces)},
+                stages=laps.stages,
+            )
+            self._tracer.record(step)
+
+    def _read(self, body: bytes, frame: Frame, laps: Laps | None) -> tuple[Analysis | None, str]:
         """Read a picture; without an analysis, the text says what is wrong with it."""
         moment = Moment(camera=frame.camera, time=frame.time)
         try:
-            return self._analyser.analyse(decode_grey(body), moment), ""
+            grey = decode_grey(body)
+            if laps is None:
+                return self._analyser.analyse(grey, moment), ""
+            laps.lap("decode")
+            return self._analyser.analyse(grey, moment, on_stage=laps.lap), ""
         except PictureError as error:
             log.warning("frame.bad", reason=str(error))
             return None, str(error)

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from moodcue import __version__
 from moodcue.errors import SettingsError
 from moodcue.lifecycle import running
+from moodcue.tracing import opened_tracer
 from moodcue_gateway import problems
 from moodcue_gateway.asking import ask
 from moodcue_gateway.guard import Guard
@@ -180,11 +181,13 @@ def run(settings: GatewaySettings) -> int:
     # Its lines hold whole URLs, and those of webhooks may hold secrets.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     registry = CollectorRegistry()
-    parts = build_parts(settings, registry)
-    with (
-        listen(settings) as listening,
-        running(settings, service=SERVICE, registry=registry, ready=lambda: parts.unready) as frame,
-    ):
+    with ExitStack() as stack:
+        tracer = stack.enter_context(opened_tracer(settings, service=SERVICE))
+        parts = build_parts(settings, registry, tracer=tracer)
+        listening = stack.enter_context(listen(settings))
+        frame = stack.enter_context(
+            running(settings, service=SERVICE, registry=registry, ready=lambda: parts.unready)
+        )
         port = listening.getsockname()[1]
         _log.info("gateway.listening", url=f"http://{settings.host}:{port}/")
         server = create_server(settings, parts)

@@ -8,6 +8,7 @@ from typing import Any
 from moodcue.errors import BusError
 from moodcue.events import HoldReason, Recommendation, RecommendationRequest
 from moodcue.identity import new_id, new_trace
+from moodcue.tracing import Step
 from moodcue_gateway.parts import Parts
 from moodcue_gateway.problems import ProblemError
 
@@ -63,6 +64,8 @@ async def ask(parts: Parts, camera: str, **wish: Any) -> Recommendation:
         except BusError as error:
             parts.metrics.requests.labels("queue_full").inc()
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
+    if parts.tracer is not None:
+        parts.tracer.record(_step_of(request, end=parts.clock()))
     parts.metrics.requests.labels("answered").inc()
     parts.metrics.answer_seconds.observe(time.monotonic() - began)
     if event.hold is HoldReason.NOT_UNDERSTOOD:
@@ -71,3 +74,14 @@ async def ask(parts: Parts, camera: str, **wish: Any) -> Recommendation:
             event.detail or "the recommender did not understand the request",
         )
     return event
+
+
+def _step_of(request: RecommendationRequest, *, end: int) -> Step:
+    return Step(
+        name="ask for songs",
+        trace=request.trace,
+        start=request.time,
+        end=end,
+        made=request.id,
+        attributes={"camera": request.camera},
+    )

@@ -17,6 +17,7 @@ from moodcue.cli import as_json
 from moodcue.codec import Message
 from moodcue.events import AnyEvent, Recommendation, Status
 from moodcue.topics import Family, family_of
+from moodcue.tracing import Laps, Step, Tracer
 from moodcue_gateway.journal import JOURNAL_FAMILIES, Entry, Gap, Journal
 from moodcue_gateway.metrics import GatewayMetrics
 
@@ -105,16 +106,24 @@ class Live:
         max_topics: topics whose newest event is kept.
         max_streams: clients that may listen at the same time.
         metrics: to count in.
+        tracer: told of the recommendations that were pushed, where somebody traces.
     """
 
     def __init__(
-        self, *, history_events: int, max_topics: int, max_streams: int, metrics: GatewayMetrics
+        self,
+        *,
+        history_events: int,
+        max_topics: int,
+        max_streams: int,
+        metrics: GatewayMetrics,
+        tracer: Tracer | None = None,
     ) -> None:
         self.journal = Journal(size=history_events)
         self.closed = False
         self._max_topics = max_topics
         self._max_streams = max_streams
         self._metrics = metrics
+        self._tracer = tracer
         self._newest: OrderedDict[str, Entry] = OrderedDict()
         self._streams: set[Stream] = set()
         self._residents: set[Stream] = set()
@@ -135,10 +144,28 @@ class Live:
             number = self.journal.last + 1 if family in JOURNAL_FAMILIES else 0
             entry = Entry(number, message.topic, message.event, as_json(message))
             self._keep(entry, replayed=replayed)
-            for stream in self._streams | self._residents:
-                stream.offer(entry)
+            self._push(entry, traced=not replayed)
             if isinstance(message.event, Recommendation):
                 self._answer(message.event)
+
+    def _push(self, entry: Entry, *, traced: bool) -> None:
+        laps = None if self._tracer is None else Laps()
+        for stream in self._streams | self._residents:
+            stream.offer(entry)
+        event = entry.event
+        if not traced or self._tracer is None or laps is None:
+            return
+        if isinstance(event, Recommendation):
+            laps.lap("offer to clients")
+            step = Step(
+                name="push songs",
+                trace=event.trace,
+                start=laps.start,
+                end=laps.end,
+                taken=event.id,
+                attributes={"camera": event.camera, "clients": len(self._streams)},
+            )
+            self._tracer.record(step)
 
     def _is_known(self, message: Message, *, family: Family) -> bool:
         event = message.event

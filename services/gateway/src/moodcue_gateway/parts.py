@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from moodcue.events import FaceEmotion
 from moodcue.health import Problem
 from moodcue.identity import Clock, system_clock
+from moodcue.tracing import Tracer
 from moodcue_gateway.browser_cameras import BrowserCameras, CameraLimits
 from moodcue_gateway.library import Library
 from moodcue_gateway.live import Live
@@ -39,6 +40,7 @@ class Parts:
         subsonic: writer of playlists to a music server, if there is one.
         metrics: of the gateway.
         clock: wall clock.
+        tracer: told what was done, where somebody traces.
         on_alive: called a few times a second while the event loop works.
         unready: what keeps the gateway from its work; renewed a few times a second, because
             another thread reads it.
@@ -54,6 +56,7 @@ class Parts:
     subsonic: SubsonicTarget | None
     metrics: GatewayMetrics
     clock: Clock = system_clock
+    tracer: Tracer | None = None
     on_alive: Callable[[], None] = lambda: None
     unready: Problem = field(default="the gateway is starting", init=False)
 
@@ -87,7 +90,9 @@ class Parts:
         return self.unready
 
 
-def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts:
+def build_parts(
+    settings: GatewaySettings, registry: CollectorRegistry, *, tracer: Tracer | None = None
+) -> Parts:
     """Build the parts; nothing is opened yet.
 
     Raises:
@@ -100,12 +105,19 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
         max_topics=settings.max_topics,
         max_streams=settings.max_streams,
         metrics=metrics,
+        tracer=tracer,
     )
     return Parts(
         settings=settings,
         live=live,
         library=Library(settings.index_dir.absolute(), settings.music_dir),
-        bus=Bus(settings.bus_address(), settings.instance, metrics, settings.stall_seconds),
+        bus=Bus(
+            settings.bus_address(),
+            settings.instance,
+            metrics,
+            stall_seconds=settings.stall_seconds,
+            tracer=tracer,
+        ),
         cameras=BrowserCameras(
             CameraLimits(
                 cameras=settings.max_browser_cameras,
@@ -125,6 +137,7 @@ def build_parts(settings: GatewaySettings, registry: CollectorRegistry) -> Parts
         mqtt=_mqtt(settings, live, metrics),
         subsonic=SubsonicTarget(account, live) if account else None,
         metrics=metrics,
+        tracer=tracer,
     )
 
 

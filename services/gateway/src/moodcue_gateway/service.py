@@ -20,6 +20,7 @@ from moodcue.lifecycle import Heartbeat
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.topics import Family, family_of, topic
+from moodcue.tracing import Laps, Step, Tracer
 from moodcue_gateway.journal import JOURNAL_FAMILIES
 from moodcue_gateway.metrics import GatewayMetrics
 
@@ -184,12 +185,14 @@ class Bus:
         instance: name of this process.
         metrics: to count in.
         stall_seconds: how long the thread that listens may not come round.
+        tracer: told of pictures that were published, where somebody traces.
     """
 
     address: BusAddress
     instance: str
     metrics: GatewayMetrics
     stall_seconds: float = 10.0
+    tracer: Tracer | None = None
     _listener: Listener | None = field(default=None, init=False)
     _publisher: Publisher | None = field(default=None, init=False)
     _frames: Publisher | None = field(default=None, init=False)
@@ -289,6 +292,7 @@ class Bus:
         """
         if self._frames is None:
             raise BusError("the gateway is not open")
+        laps = None if self.tracer is None else Laps()
         name = topic(Family.FRAME, camera)
         frame = Frame(
             id=new_id(),
@@ -303,6 +307,17 @@ class Bus:
         )
         if not self._frames.send(name, frame, jpeg):
             raise BusError("the queue of pictures to the broker is full")
+        if self.tracer is not None and laps is not None:
+            laps.lap("send")
+            step = Step(
+                name="publish frame",
+                trace=frame.trace,
+                start=laps.start,
+                end=laps.end,
+                made=frame.id,
+                attributes={"camera": camera, "seq": frame.seq},
+            )
+            self.tracer.record(step)
 
     def _open_publisher(self) -> Publisher:
         if self._publisher is None:

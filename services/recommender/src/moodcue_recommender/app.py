@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from moodcue.bus import Publisher
 from moodcue.lifecycle import Heartbeat, running
+from moodcue.tracing import Tracer, opened_tracer
 from moodcue_recommender.answerer import Answerer
 from moodcue_recommender.database import Database
 from moodcue_recommender.index import IndexFollower
@@ -49,6 +50,7 @@ def run(settings: RecommenderSettings) -> int:
             log=log,
             index=index,
             metrics=metrics,
+            tracer=stack.enter_context(opened_tracer(settings, service=SERVICE)),
         )
         frame = stack.enter_context(
             running(
@@ -80,6 +82,7 @@ def _service(
     log: RecommendationLog,
     index: IndexFollower,
     metrics: RecommenderMetrics,
+    tracer: Tracer | None,
 ) -> RecommenderService:
     answerer = Answerer(
         index=index,
@@ -101,5 +104,6 @@ def _service(
             republish=settings.republish,
             catch_up_seconds=settings.catch_up_seconds,
             stall_seconds=settings.stall_seconds,
+            tracer=tracer,
         )
     )

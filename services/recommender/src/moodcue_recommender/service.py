@@ -30,6 +30,7 @@ from moodcue.link import Link
 from moodcue.replay import replay
 from moodcue.sequence import SequenceTracker
 from moodcue.topics import Family, topic
+from moodcue.tracing import Laps, Step, Tracer
 from moodcue_recommender.answerer import Answerer, topic_of
 from moodcue_recommender.answers import Answer
 from moodcue_recommender.index import IndexFollower
@@ -66,6 +67,7 @@ class Parts:
         catch_up_seconds: age up to which missed windows are answered.
         stall_seconds: how long questions may fail before that is ill.
         clock: wall clock.
+        tracer: told of the answers that were given, where somebody traces.
     """
 
     context: zmq.Context[zmq.Socket[bytes]]
@@ -79,6 +81,7 @@ class Parts:
     catch_up_seconds: float
     stall_seconds: float = 10.0
     clock: Clock = system_clock
+    tracer: Tracer | None = None
 
 
 class RecommenderService:
@@ -194,6 +197,7 @@ class RecommenderService:
     def _publish_answer(self, question: Question) -> bool:
         """Answer, unless that was done before; False if the answer could not leave."""
         began = time.perf_counter()
+        laps = None if self._parts.tracer is None else Laps()
         metrics = self._parts.metrics
         made = self._parts.answerer.answer(question)
         if made is None:
@@ -205,6 +209,9 @@ class RecommenderService:
             # Before the answer, so that who has that one has this one, too.
             self._tastes.send(event.camera, made.turn.taste)
         left = self._send(event)
+        if self._parts.tracer is not None and laps is not None:
+            laps.lap("choose and send")
+            self._parts.tracer.record(_step_of(question, event, laps))
         self._count_step(made)
         metrics.seconds.observe(time.perf_counter() - began)
         metrics.answered(event, now=self._parts.clock())
@@ -311,6 +318,22 @@ class RecommenderService:
     def failing(self) -> Problem:
         """Say what a restart may mend, if anything; from any thread."""
         return self._answering.problem() or self._parts.index.stuck()
+
+
+def _step_of(question: Question, event: Recommendation, laps: Laps) -> Step:
+    return Step(
+        name="choose songs",
+        trace=event.trace,
+        start=laps.start,
+        end=laps.end,
+        taken=question.id,
+        made=event.id,
+        attributes={
+            "camera": event.camera,
+            "songs": len(event.songs),
+            "hold": event.hold or "none",
+        },
+    )
 
 
 def _wait(running: Running, ready: Callable[[float], bool]) -> None:
