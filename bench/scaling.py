@@ -113,7 +113,11 @@ MEASURES: Final[dict[str, Callable[[argparse.Namespace], Iterator[Record]]]] = {
 
 
 def measure(options: argparse.Namespace) -> int:
-    """Measure the parts that are asked for, print what comes of it, draw it; return 0."""
+    """Measure the parts that are asked for, print what comes of it and draw it.
+
+    Returns:
+        The exit code, 1 if frames of a run are not accounted for.
+    """
     records = []
     print(json.dumps(machine()), flush=True)
     for part in options.parts or MEASURES:
@@ -125,7 +129,10 @@ def measure(options: argparse.Namespace) -> int:
         print(json.dumps(record), flush=True)
     if options.plot:
         draw(middle, path=options.plot)
-    return 0
+    unbalanced = sum(not record.get("balanced", True) for record in records)
+    if unbalanced:
+        print(f"scaling.py: {unbalanced} runs do not account for every frame", file=sys.stderr)
+    return 1 if unbalanced else 0
 
 
 def numbers(text: str) -> list[int]:

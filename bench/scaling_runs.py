@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,11 +10,12 @@ from moodcue.bus import BusAddress
 from moodcue.identity import NS_PER_SECOND
 from scaling_cameras import CameraPlan
 from scaling_figures import Record, ages, balance, percentiles_ms, shares, window
-from scaling_listener import Moment
+from scaling_listener import BenchError, Moment
 from scaling_system import System
 
 FAST_CAMERA_EVERY: Final = 4
-SETTLE_SECONDS: Final = 30.0
+SETTLE_SECONDS: Final = 15.0
+START_SECONDS: Final = 30.0
 JOIN_SECONDS: Final = 30.0
 READINGS_BEFORE_JOINING: Final = 100
 
@@ -132,7 +134,7 @@ def run_joining(*, load: Load) -> Record:
         system.start_cameras(load.plans(), processes=load.processes)
         listener.listen_until(
             lambda: len(listener.readings) >= READINGS_BEFORE_JOINING,
-            seconds=SETTLE_SECONDS,
+            seconds=START_SECONDS,
             what="the first worker at work",
         )
         began = time.monotonic()
@@ -171,7 +173,10 @@ def _watch_readings(system: System, load: Load) -> Record:
 
 
 def _settle(system: System, sent: int) -> None:
-    """Wait until all frames have come to the broker, were finished or dropped, and are read."""
+    """Wait until all frames have come to the broker, were finished or dropped, and are read.
+
+    If that takes too long, so be it: the record says then that the account does not balance.
+    """
     listener = system.listener
 
     def settled() -> bool:
@@ -183,4 +188,5 @@ def _settle(system: System, sent: int) -> None:
             and (not listener.readings or read >= last.count("frames_dispatched"))
         )
 
-    listener.listen_until(settled, seconds=SETTLE_SECONDS, what="every frame accounted for")
+    with suppress(BenchError):
+        listener.listen_until(settled, seconds=SETTLE_SECONDS, what="every frame accounted for")

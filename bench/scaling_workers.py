@@ -20,7 +20,7 @@ from moodcue_fer.analysis import Analysis, FaceAnalyser
 from moodcue_fer.faces import GreyPicture
 from moodcue_fer.metrics import WorkerMetrics
 from moodcue_fer.search import Moment, Search
-from moodcue_fer.worker import Worker
+from moodcue_fer.worker import ASK_SECONDS, Worker
 
 POLL_MS: Final = 100
 
@@ -65,9 +65,10 @@ def wait_for_frames(address: BusAddress, instance: str, wait_seconds: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A frame that reached a worker: when (UTC, ns since 1970), of which camera, and how old."""
+    """A frame that reached a worker: when (UTC, ns since 1970), which, of which camera, how old."""
 
     at: int
+    frame_id: str
     camera: str
     age_seconds: float
 
@@ -79,24 +80,52 @@ def take_frames(pipe: Connection, address: BusAddress, names: Sequence[str]) -> 
     them is what they have taken, a list of `Taken`.
     """
     with zmq.Context() as context:
-        poller, workers = zmq.Poller(), {}
+        takers = {}
+        poller = zmq.Poller()
         for name in names:
-            dealer = connect(context, zmq.DEALER, address, Port.WORKERS, max_bytes=MAX_FRAME_BYTES)
-            dealer.send(encode(WorkerReady(worker=name)))
-            poller.register(dealer, zmq.POLLIN)
-            workers[dealer] = name
+            taker = _Taker(context, address, name)
+            takers[taker.dealer] = taker
+            poller.register(taker.dealer, zmq.POLLIN)
         pipe.send(None)
         taken = []
+        next_ask = 0.0
         while not pipe.poll():
-            for dealer, _ in poller.poll(POLL_MS):
-                frame, at = _take(dealer)
-                dealer.send(encode(WorkerReady(worker=workers[dealer], done=frame.id)))
-                taken.append(Taken(at, frame.camera, (at - frame.time) / NS_PER_SECOND))
+            if time.monotonic() >= next_ask:
+                next_ask = time.monotonic() + ASK_SECONDS
+                for taker in takers.values():
+                    taker.ask()
+            taken += [takers[dealer].take() for dealer, _ in poller.poll(POLL_MS)]
         pipe.recv()
-        for dealer, name in workers.items():
-            dealer.send(encode(WorkerBye(worker=name)))
-            dealer.close()
+        for taker in takers.values():
+            taker.close()
         pipe.send(taken)
+
+
+class _Taker:
+    """A worker as the protocol describes it, without any work."""
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], address: BusAddress, name: str
+    ) -> None:
+        self.dealer = connect(context, zmq.DEALER, address, Port.WORKERS, max_bytes=MAX_FRAME_BYTES)
+        self._name = name
+        self._done = ""
+
+    def ask(self) -> None:
+        """Ask for a frame, or repeat the wish."""
+        self.dealer.send(encode(WorkerReady(worker=self._name, done=self._done)))
+
+    def take(self) -> Taken:
+        """Take a frame and ask for the next one."""
+        taken = _take(self.dealer)
+        self._done = taken.frame_id
+        self.ask()
+        return taken
+
+    def close(self) -> None:
+        """Say goodbye."""
+        self.dealer.send(encode(WorkerBye(worker=self._name, done=self._done)))
+        self.dealer.close()
 
 
 def take_from_cameras(pipe: Connection, address: BusAddress) -> None:
@@ -112,15 +141,14 @@ def take_from_cameras(pipe: Connection, address: BusAddress) -> None:
         taken = []
         while not pipe.poll():
             if socket.poll(POLL_MS):
-                frame, at = _take(socket)
-                taken.append(Taken(at, frame.camera, (at - frame.time) / NS_PER_SECOND))
+                taken.append(_take(socket))
         pipe.recv()
         pipe.send(taken)
 
 
-def _take(socket: zmq.Socket[bytes]) -> tuple[Frame, int]:
+def _take(socket: zmq.Socket[bytes]) -> Taken:
     _, header, _ = socket.recv_multipart(copy=False)
     at = time.time_ns()
     event = decode_event(header.bytes)
-    assert isinstance(event, Frame)  # noqa: S101 - the broker gives nothing else
-    return event, at
+    assert isinstance(event, Frame)  # noqa: S101 - nothing else is sent here
+    return Taken(at, event.id, event.camera, (at - event.time) / NS_PER_SECOND)
