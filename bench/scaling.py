@@ -48,12 +48,11 @@ def machine() -> Record:
 
 
 def broker_records(options: argparse.Namespace) -> Iterator[Record]:
-    """Measure the broker on one core, with more and more frames."""
+    """Measure the broker on one core, and the same without it, with more and more frames."""
     core = frozenset([min(os.sched_getaffinity(0))])
-    load = tiny_load(options, total_rate=min(options.broker_rates))
-    yield run_without_broker(load=load, cores=core)
     for rate in options.broker_rates:
         load = tiny_load(options, total_rate=rate)
+        yield run_without_broker(load=load, cores=core)
         yield run_broker(max(options.workers), load=load, cores=core)
 
 

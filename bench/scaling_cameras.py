@@ -26,11 +26,6 @@ MOODS: Final = "happiness 3, sadness 3"
 JPEG_QUALITY: Final = 85
 PEOPLE_SIZE: Final = (640, 480)
 TINY_SIZE: Final = (16, 16)
-PADDING_SEGMENT: Final = b"\xff\xef"
-"""Marker of an application's own segment in a JPEG, which decoders pass over."""
-
-LONGEST_SEGMENT: Final = 0xFFFF
-"""Bytes of a segment, with the two that tell its length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,20 +67,14 @@ class Sent:
         )
 
 
-def tiny_picture(bytes_: int) -> bytes:
-    """Return a JPEG of 16x16 pixels that is as long as a large one and is decoded in no time.
+def tiny_picture(length: int) -> bytes:
+    """Return a JPEG of 16x16 pixels, decoded in no time, that is followed by zeros to a length.
 
     Args:
-        bytes_: Length, at least that of the picture itself.
+        length: In bytes, at least that of the picture itself.
     """
     _, jpeg = cv2.imencode(".jpg", np.full(TINY_SIZE, 128, np.uint8))
-    start, rest = jpeg.tobytes()[:2], jpeg.tobytes()[2:]
-    padding, missing = b"", bytes_ - jpeg.size
-    while missing > 0:
-        segment = min(max(missing, 4), LONGEST_SEGMENT + 2)
-        padding += PADDING_SEGMENT + (segment - 2).to_bytes(2, "big") + bytes(segment - 4)
-        missing -= segment
-    return start + padding + rest
+    return jpeg.tobytes().ljust(length, b"\0")
 
 
 def send_frames(pipe: Connection, address: BusAddress, plans: Sequence[CameraPlan]) -> None:
