@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--broker-rates", type=numbers, default=[1000, 3000, 5000, 7000])
     add("--faces-cameras", type=int, default=32, help="for workers that read faces")
     add("--faces-rate", type=float, default=320.0, help="frames per second of these cameras")
-    add("--seconds", type=float, default=6.0, help="that are measured of each run")
+    add("--seconds", type=float, default=5.0, help="that are measured of each run")
     add("--repeats", type=int, default=3, help="of each run; the medians come last")
     add("--plot", type=Path, help="where to draw the medians")
     options = parser.parse_args(arguments)
