@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from moodcue import __version__, health
+import healthcheck
+from moodcue import __version__
 from moodcue.bus import Port
 from moodcue.errors import SettingsError
 from moodcue.health import HealthServer, Pulse, Work
@@ -114,13 +115,13 @@ def test_health_follows_the_work_that_is_done(capsys: pytest.CaptureFixture[str]
         ready=lambda: problem[0],
     )
     with server:
-        probe = f"http://127.0.0.1:{server.port}/readyz"
+        port = str(server.port)
         assert fetch(server.port, "/healthz") == (200, "ok\n")
         assert fetch(server.port, "/readyz") == (503, "no index yet\n")
-        assert health.main([probe]) == 1
-        assert "no index yet" in capsys.readouterr().err
+        assert healthcheck.main(port) == 1
+        assert "no index yet" in capsys.readouterr().out
         problem[0] = None
-        assert health.main([probe]) == 0
+        assert healthcheck.main(port) == 0
         now[0] = 11
         assert fetch(server.port, "/healthz")[0] == 503
         assert "11 s" in fetch(server.port, "/readyz")[1]
@@ -129,7 +130,7 @@ def test_health_follows_the_work_that_is_done(capsys: pytest.CaptureFixture[str]
         assert "moodcue_things_total 3.0" in fetch(server.port, "/metrics")[1]
         assert fetch(server.port, "/else")[0] == 404
     assert "health" not in {thread.name for thread in threading.enumerate()}
-    assert health.main([probe]) == 1
+    assert healthcheck.main(port) == 1
 
 
 def test_every_service_tells_its_version_whether_it_is_ready_and_what_it_takes() -> None:

@@ -1,16 +1,12 @@
-"""Health of a process over HTTP: `/healthz`, `/readyz` and `/metrics`, and a probe for them.
+"""Health of a process over HTTP: `/healthz`, `/readyz` and `/metrics`.
 
 Health means that work is getting done. Two things tell: a pulse, which a loop beats whether or not
 there is anything to do, and work, which is asked for and done.
 """
 
-import argparse
 import math
-import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -191,23 +187,3 @@ def _handler(
             """Keep probes out of the log."""
 
     return Handler
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Probe a health page: exit code 0 if it answers 200, else 1 with the reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m moodcue.health", description=main.__doc__)
-    parser.add_argument("url", nargs="?", default="http://127.0.0.1:9100/readyz")
-    url = parser.parse_args(arguments).url
-    try:
-        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - the operator names it
-            return 0 if answer.status == 200 else 1  # noqa: PLR2004 - HTTP's OK
-    except urllib.error.HTTPError as error:
-        reason = error.read().decode(errors="replace").strip()
-        print(f"{url}: {error.code} {reason}", file=sys.stderr)  # noqa: T201 - a command's output
-    except OSError as error:
-        print(f"{url}: {error}", file=sys.stderr)  # noqa: T201 - a command's output
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
