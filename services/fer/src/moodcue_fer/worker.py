@@ -69,11 +69,7 @@ class Worker:
         clock: Clock = system_clock,
     ) -> None:
         self._analyser = analyser
-        self._reading = Work(
-            "frames come and no reading has left",
-            max_seconds=stall_seconds,
-            pause_seconds=stall_seconds,
-        )
+        self._reading = Work("frames come and no reading has left", max_seconds=stall_seconds)
         self._metrics = metrics
         self._tracer = tracer
         self._clock = clock
