@@ -55,7 +55,7 @@ def test_every_service_knows_the_settings_that_it_is_given(
     services: dict[str, dict[str, Any]],
 ) -> None:
     for service in services.values():
-        if "build" not in service:
+        if "build" not in service or "environment" not in service:
             continue
         kind = SETTINGS[service["build"]["args"]["SERVICE"]]
         variables = service["environment"]
@@ -93,7 +93,7 @@ def test_the_profile_observability_looks_at_every_service_and_asks_for_no_login(
     folder = FILE.parent / "deploy" / "observability"
     [job] = yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"]
     [discovery] = job["dns_sd_configs"]
-    built = {name for name, service in services.items() if "build" in service}
+    built = {name for name, service in services.items() if "build" in service} - {"keys"}
 
     assert set(discovery["names"]) == built
     assert all(services[name]["environment"]["MOODCUE_HEALTH_HOST"] == "0.0.0.0" for name in built)  # noqa: S104 - inside the container
@@ -118,6 +118,26 @@ def test_every_service_is_confined(services: dict[str, dict[str, Any]]) -> None:
         assert service["cap_drop"] == ["ALL"]
         assert service["user"] == ("65534:65534" if name == "prometheus" else "10001:10001")
         assert "mem_limit" in service
+
+
+def test_every_service_takes_its_keys_from_the_volume_that_one_job_fills(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    job = services["keys"]
+    assert job["profiles"] == ["secure"]
+    assert job["volumes"] == ["keys:/data/keys"]
+    for name, service in services.items():
+        if name != "keys" and "MOODCUE_BUS_HOST" in service.get("environment", {}):
+            assert service["environment"]["MOODCUE_CURVE_DIR"] == "/data/keys"
+            assert "keys:/data/keys:ro" in service["volumes"]
+            # The job comes first, where the profile starts it: by itself or by way of the broker.
+            assert {"keys", "broker"} & set(service["depends_on"])
+        elif name != "keys":
+            assert not any("keys" in volume for volume in service.get("volumes", ()))
+    assert services["broker"]["depends_on"]["keys"] == {
+        "condition": "service_completed_successfully",
+        "required": False,
+    }
 
 
 def test_only_this_machine_reaches_the_published_ports(
