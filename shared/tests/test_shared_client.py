@@ -15,7 +15,7 @@ from shared_events import recommendation, send
 from moodcue import subscribe
 from moodcue.bus import BusAddress, Publisher
 from moodcue.client import Subscription
-from moodcue.errors import BusError
+from moodcue.errors import BusError, ProtocolError, SettingsError
 from moodcue.events import AnyEvent
 from moodcue.replay import replay
 
@@ -215,6 +215,50 @@ def test_listen_without_a_broker_is_one_clear_line(address: BusAddress) -> None:
     assert process.returncode == 1
     [line] = err.splitlines()
     assert "no replay from the broker" in line
+
+
+def test_listen_says_that_it_waits_for_a_broker_and_goes_on_when_one_comes(
+    context: Context, address: BusAddress, broker: BrokerProcess
+) -> None:
+    assert broker.stop() == 0
+    with listen(address, "--count", "1") as process:
+        assert process.stderr is not None
+        waiting = process.stderr.readline()
+        broker.start()
+        with Publisher(context, address, source="recommender/test") as publisher:
+            assert publisher.wait_until_connected(30)
+            send(publisher)
+            heard, _ = process.communicate(timeout=30)
+            assert process.returncode == 0
+
+    assert waiting == (
+        f"moodcue: there is no connection to the broker at 127.0.0.1, ports from {address.port}; "
+        "waiting for it\n"
+    )
+    assert "kitchen: happiness" in heard
+
+
+@pytest.mark.parametrize("topic", ["recomendation/", "recommendations/", "frame/", "kitchen/"])
+def test_a_topic_that_never_comes_is_refused_with_those_that_do(topic: str) -> None:
+    with pytest.raises(ProtocolError, match=rf"{topic}.*face-emotion/, emotion-window/"):
+        subscribe(topic)
+
+
+@pytest.mark.parametrize("topic", ["", "reco", "status/fer", "recommendation/kitchen/"])
+def test_the_beginning_of_a_topic_is_enough(address: BusAddress, topic: str) -> None:
+    with subscribe(topic, port=address.port) as subscription:
+        assert subscription.problem() == "there is no connection to the broker"
+
+
+@pytest.mark.parametrize("port", [0, -5, 65_532, 99_999])
+def test_a_port_without_four_more_behind_it_is_refused(port: int) -> None:
+    with pytest.raises(SettingsError, match=rf"port {port} .* 1 to 65531"):
+        subscribe(port=port)
+
+
+def test_a_replay_from_before_the_first_number_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"after_seq=-1: .* 0 replays all"):
+        subscribe(after_seq=-1)
 
 
 def test_the_example_subscriber_needs_thirty_lines_and_prints_songs(

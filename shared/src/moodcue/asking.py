@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import zmq
 
 from moodcue.bus import BusAddress, Port, Publisher, Subscriber
+from moodcue.codec import decode_event, encode
 from moodcue.errors import BusError, ProtocolError
 from moodcue.events import Recommendation, RecommendationRequest, Status
 from moodcue.identity import host_name, new_id, new_source, new_trace, system_clock
@@ -27,11 +28,12 @@ def ask(
 
     Raises:
         BusError: if there is no broker, or no answer comes in time.
-        ProtocolError: if the camera is no usable name.
+        ProtocolError: if the camera is no usable name, or a wish is out of its range.
     """
     deadline = time.monotonic() + timeout_seconds
     answers = topic(Family.RECOMMENDATION, camera)
     source = new_source("moodcue", host_name())
+    request = _request(camera, source=source, wish=wish)
     with (
         zmq.Context() as context,
         Subscriber(context, address, topics=[answers, f"{Family.STATUS.value}/"]) as subscriber,
@@ -46,23 +48,32 @@ def ask(
                 f"no broker at {address.endpoint(Port.EVENTS_OUT)} within {timeout_seconds:g} s; "
                 "is it running, and are the host and port right?"
             )
-        name = topic(Family.REQUEST, camera)
-        request = RecommendationRequest(
-            id=new_id(),
-            source=source,
-            seq=publisher.next_seq(name),
-            time=system_clock(),
-            trace=new_trace(),
-            camera=camera,
-            **wish,
-        )
-        publisher.send(name, request)
+        publisher.send(topic(Family.REQUEST, camera), request)
         while answer := _next(subscriber, Recommendation, deadline=deadline):
             if answer.request == request.id:
                 return answer
     raise BusError(
         f"no answer on {answers} within {timeout_seconds:g} s; is a recommender running?"
     )
+
+
+def _request(camera: str, *, source: str, wish: dict[str, Any]) -> RecommendationRequest:
+    """Make the first and only request of a source.
+
+    Raises:
+        ProtocolError: if the broker would refuse it; the text names the field.
+    """
+    request = RecommendationRequest(
+        id=new_id(),
+        source=source,
+        seq=1,
+        time=system_clock(),
+        trace=new_trace(),
+        camera=camera,
+        **wish,
+    )
+    decode_event(encode(request))
+    return request
 
 
 def _next(subscriber: Subscriber, kind: type[E], *, deadline: float) -> E | None:

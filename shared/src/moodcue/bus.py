@@ -11,12 +11,15 @@ from typing import Self
 import zmq
 
 from moodcue.codec import Message, from_frames, to_frames
+from moodcue.errors import SettingsError
 from moodcue.events import Event
 from moodcue.link import Link
 from moodcue.security import CurveKeys, protect_client
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5570
+MAX_PORT = 65_531
+"""The highest first of five ports."""
 
 EVENT_HWM = 1000
 FRAME_HWM = 2
@@ -40,11 +43,22 @@ class Port(IntEnum):
 
 @dataclass(frozen=True)
 class BusAddress:
-    """Where the broker is: a host, and the first of five consecutive TCP ports."""
+    """Where the broker is: a host, and the first of five consecutive TCP ports.
+
+    Raises:
+        SettingsError: if there are no five ports from that one on.
+    """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     keys: CurveKeys | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= MAX_PORT:
+            raise SettingsError(
+                f"port {self.port} cannot be the broker's; give the first of its five, "
+                f"1 to {MAX_PORT} (by default {DEFAULT_PORT})"
+            )
 
     def endpoint(self, port: Port) -> str:
         """Return the ZeroMQ endpoint of one of the broker's sockets."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from moodcue import __version__
+from moodcue.arguments import emotions, point, seconds, whole_number
 from moodcue.asking import ask
-from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, BusAddress, Port
+from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, MAX_PORT, BusAddress, Port
 from moodcue.client import subscribe
 from moodcue.codec import Message
 from moodcue.errors import MoodcueError, ProtocolError, SettingsError
@@ -25,8 +26,12 @@ from moodcue.events import (
 )
 from moodcue.identity import NS_PER_SECOND
 from moodcue.security import create_keys, has_keys, load_keys
-from moodcue.taxonomy import EMOTIONS, dominant_emotion, vector_from_mapping
+from moodcue.taxonomy import EMOTIONS, dominant_emotion
 from moodcue.topics import Family, topic
+
+QUIET_SECONDS = 3.0
+"""A listener that hears nothing for so long is told if there is no broker."""
+MAX_SONGS = 50
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,8 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     listen = commands.add_parser("listen", help="print events as they happen")
     listen.add_argument("--topic", default="recommendation/", help="topic or its beginning")
     listen.add_argument("--json", action="store_true", help="one JSON object per line")
-    listen.add_argument("--after-seq", type=int, metavar="N", help="replay what came after N")
-    listen.add_argument("--count", type=int, default=0, help="end after so many; 0: never")
+    listen.add_argument(
+        "--after-seq", type=whole_number(0), metavar="N", help="replay what came after N"
+    )
+    listen.add_argument(
+        "--count", type=whole_number(0), default=0, help="end after so many; 0: never"
+    )
     _add_broker(listen)
     listen.set_defaults(command=_listen)
     _add_mood(commands.add_parser("mood", help="ask for songs by a mood, or set a room's mode"))
@@ -71,22 +80,27 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_broker(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", default=DEFAULT_HOST, help="host of the broker")
-    command.add_argument("--port", type=int, default=DEFAULT_PORT, help="first port of the broker")
+    command.add_argument(
+        "--port",
+        type=whole_number(1, MAX_PORT),
+        default=DEFAULT_PORT,
+        help="first port of the broker",
+    )
     command.add_argument("--curve-dir", type=Path, help="folder with a client's keys")
 
 
 def _add_mood(mood: argparse.ArgumentParser) -> None:
     given = mood.add_mutually_exclusive_group()
     given.add_argument("word", nargs="?", help="such as calm")
-    given.add_argument("--point", type=_parse_point, metavar="V,A", help="as --point=-0.6,0.4")
+    given.add_argument("--point", type=point, metavar="V,A", help="as --point=-0.6,0.4")
     given.add_argument(
-        "--emotions", type=_parse_emotions, metavar="NAME=WEIGHT,…", help="as happiness=1,neutral=2"
+        "--emotions", type=emotions, metavar="NAME=WEIGHT,…", help="as happiness=1,neutral=2"
     )
     mood.add_argument("--mode", choices=list(Mode), help="with a mood: for this answer alone")
     mood.add_argument("--room", default="manual", help="camera of the room; default: manual")
-    mood.add_argument("--count", type=int, default=5, help="how many songs")
+    mood.add_argument("--count", type=whole_number(1, MAX_SONGS), default=5, help="how many songs")
     mood.add_argument("--json", action="store_true", help="one JSON object")
-    mood.add_argument("--timeout", type=float, default=5.0, metavar="SECONDS")
+    mood.add_argument("--timeout", type=seconds, default=5.0, metavar="SECONDS")
     _add_broker(mood)
     mood.set_defaults(command=_mood)
 
@@ -100,16 +114,23 @@ def _listen(options: argparse.Namespace) -> int:
         after_seq=options.after_seq,
         curve_dir=options.curve_dir,
     ) as subscription:
+        problem = None
         while not options.count or printed < options.count:
-            message = subscription.get_message()
+            message = subscription.get_message(QUIET_SECONDS)
             if message is not None:
                 text = as_json(message) if options.json else as_text(message.event)
                 print(text, flush=True)
                 printed += 1
+            before, problem = problem, subscription.problem()
+            if problem and not before:
+                where = f"{options.host}, ports from {options.port}"
+                print(f"moodcue: {problem} at {where}; waiting for it", file=sys.stderr)
     return 0
 
 
 def _mood(options: argparse.Namespace) -> int:
+    if not (options.word or options.point or options.emotions or options.mode):
+        raise ProtocolError("say what you want: a word such as calm, --point, --emotions or --mode")
     address = BusAddress(options.host, options.port, load_keys(options.curve_dir))
     answer = ask(
         options.room,
@@ -126,41 +147,6 @@ def _mood(options: argparse.Namespace) -> int:
     message = Message(topic(Family.RECOMMENDATION, options.room), answer)
     print(as_json(message) if options.json else as_text(answer))
     return 0 if answer.hold is None else 1
-
-
-def _parse_point(text: str) -> tuple[float, float]:
-    """Read valence and arousal from a command line.
-
-    Raises:
-        argparse.ArgumentTypeError: if they are none.
-    """
-    try:
-        valence, arousal = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no point; write valence and arousal as 0.6,-0.7"
-        ) from None
-    return valence, arousal
-
-
-def _parse_emotions(text: str) -> tuple[float, ...]:
-    """Read named weights from a command line as a seven-vector.
-
-    Raises:
-        argparse.ArgumentTypeError: if they are none.
-    """
-    weights: dict[str, float] = {}
-    try:
-        for part in text.split(","):
-            name, _, weight = part.partition("=")
-            weights[name.strip()] = float(weight)
-        return vector_from_mapping(weights)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} are no weights; write them as happiness=0.8,neutral=0.2"
-        ) from None
-    except ProtocolError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _keys(options: argparse.Namespace) -> int:

@@ -13,12 +13,12 @@ import zmq.asyncio
 
 from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, BusAddress, Subscriber
 from moodcue.codec import Message
-from moodcue.errors import BusError, ProtocolError
+from moodcue.errors import BusError, ProtocolError, SettingsError
 from moodcue.events import AnyEvent
 from moodcue.replay import replay
 from moodcue.security import load_keys
 from moodcue.sequence import SequenceTracker
-from moodcue.topics import HISTORY_FAMILIES, family_of
+from moodcue.topics import HISTORY_FAMILIES, check_beginning, family_of
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +45,11 @@ class Subscription:
     def lost(self) -> int:
         """How many events were missed for good."""
         return self._sequence.lost
+
+    def problem(self) -> str | None:
+        """Say that there is no connection to the broker at this moment, if so."""
+        self._subscriber.link.update()
+        return self._subscriber.link.problem()
 
     def get(self, timeout_seconds: float | None = None) -> AnyEvent | None:
         """Return the next event, or None when none came within the timeout (None: no limit).
@@ -162,7 +167,10 @@ def subscribe(
         curve_dir: folder with the keys of a client, where the broker demands encryption.
 
     Raises:
-        SettingsError: if the keys cannot be read.
+        SettingsError: if the keys cannot be read, or the port or `after_seq` is out of range.
+        ProtocolError: if no topic begins with `topic`.
     """
+    if after_seq is not None and after_seq < 0:
+        raise SettingsError(f"after_seq={after_seq}: numbers count from 1; 0 replays all of them")
     address = BusAddress(host=host, port=port, keys=load_keys(curve_dir))
-    return Subscription(address, topic=topic, after_seq=after_seq)
+    return Subscription(address, topic=check_beginning(topic), after_seq=after_seq)

@@ -53,6 +53,21 @@ def topic(family: Family, *names: str) -> str:
     return "/".join([family.value, *(check_name(name) for name in names), ""])
 
 
+def check_beginning(beginning: str) -> str:
+    """Return what to subscribe to, such as `recommendation/` or `status/fer/`.
+
+    Raises:
+        ProtocolError: if no event on a topic that begins like that ever comes to a subscriber.
+    """
+    families = [f"{family}/" for family in Family if family is not Family.FRAME]
+    if not any(beginning.startswith(one) or one.startswith(beginning) for one in families):
+        raise ProtocolError(
+            f"nothing to subscribe to begins with {beginning!r}; topics begin with "
+            f"{', '.join(families)}"
+        )
+    return beginning
+
+
 def family_of(topic_name: str) -> Family:
     """Return the family of a topic.
 
