@@ -86,6 +86,12 @@ class FaultyService:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def end(self) -> int:
+        """Tell it to end; return its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(30)
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -316,7 +322,7 @@ def test_a_broker_that_lets_nobody_in_any_more_says_so(
     with Publisher(context, known, source="b") as another:
         eventually(lambda: "checks keys" in faulty.page("/healthz")[1], "it names the thread")
         assert not another.wait_until_connected(0)
-    assert faulty.runs()
+    assert faulty.end() == 0
 
 
 @pytest.mark.usefixtures("broker")

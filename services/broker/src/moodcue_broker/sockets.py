@@ -85,7 +85,7 @@ def bound_sockets(
         for socket in opened:
             socket.close()
         if authenticator is not None:
-            authenticator.stop()
+            _stop_authenticator(authenticator)
 
 
 def receive(socket: zmq.Socket[bytes]) -> list[zmq.Frame]:
@@ -138,3 +138,11 @@ def _start_authenticator(
     authenticator.start()
     authenticator.configure_curve(domain="*", location=str(address.keys.authorized))
     return authenticator
+
+
+def _stop_authenticator(authenticator: ThreadAuthenticator) -> None:
+    if not authenticator.is_alive():
+        # Nobody would take the word to end, and to send it would wait for ever.
+        authenticator.pipe.close(linger=0)
+        authenticator.pipe = None  # type: ignore[assignment]  # as its own `stop` does
+    authenticator.stop()
