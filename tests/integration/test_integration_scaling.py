@@ -20,15 +20,15 @@ pytestmark = pytest.mark.timeout(240)
 
 SIZES = {
     "--workers": "1",
-    "--wait-ms": "40",
+    "--wait-ms": "60",
     "--cameras": "10",
     "--total-rate": "75",
     "--broker-rates": "75",
     "--frame-bytes": "5000",
-    "--seconds": "2",
+    "--seconds": "3",
     "--repeats": "1",
 }
-"""One worker reads 25 frames a second at most; a camera sends another one before its turn comes."""
+"""A worker reads 16 frames a second at most; cameras send several more before their turn comes."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def test_what_a_waiting_worker_could_not_take_was_replaced_by_newer_frames(
     record = printed.record("waiting")
 
     assert record["dropped"]["replaced"] > 0
-    assert record["work_ms"]["p50"] >= 40
+    assert record["work_ms"]["p50"] >= 60
     assert record["age_ms"]["p50"] > record["work_ms"]["p50"]
 
 
