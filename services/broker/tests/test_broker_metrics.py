@@ -1,17 +1,39 @@
 from prometheus_client import CollectorRegistry
 
-from moodcue.labels import MAX_LABELS
+from moodcue.labels import IDLE_USES, MAX_LABELS, OTHERS
 from moodcue_broker.metrics import BrokerMetrics
 
 
-def test_a_camera_that_fell_out_of_the_metrics_and_comes_back_is_counted_again() -> None:
+def received(registry: CollectorRegistry, camera: str) -> float | None:
+    return registry.get_sample_value("moodcue_frames_received_total", {"camera": camera})
+
+
+def test_frames_of_more_cameras_than_labels_are_counted_without_pushing_each_other_out() -> None:
     registry = CollectorRegistry()
     metrics = BrokerMetrics(registry)
-    for camera in ("kitchen", *(f"invented-{number}" for number in range(MAX_LABELS)), "kitchen"):
+    cameras = [f"camera-{number}" for number in range(MAX_LABELS + 10)]
+    for camera in cameras * 3:
         metrics.received(camera)
-        metrics.dispatched(camera, waited_seconds=0.01)
 
-    for name in ("received_total", "dispatched_total"):
-        assert registry.get_sample_value(f"moodcue_frames_{name}", {"camera": "kitchen"}) == 1
+    counts = [received(registry, camera) for camera in cameras]
+    assert counts == [3] * MAX_LABELS + [None] * 10
+    assert received(registry, OTHERS) == 30
+
+
+def test_a_camera_that_lost_its_place_and_comes_back_is_counted_again() -> None:
+    registry = CollectorRegistry()
+    metrics = BrokerMetrics(registry)
+    busy = [f"busy-{number}" for number in range(MAX_LABELS - 1)]
+    for camera in ("kitchen", *busy * (IDLE_USES + 1), "new"):
+        metrics.received(camera)
+    assert received(registry, "kitchen") is None
+    for camera in busy * (IDLE_USES + 1):
+        metrics.received(camera)
+
+    metrics.received("kitchen")
+    metrics.dispatched("kitchen", waited_seconds=0.01)
+
+    assert received(registry, "kitchen") == 1
+    assert received(registry, "new") is None
     waits = registry.get_sample_value("moodcue_frame_wait_seconds_count", {"camera": "kitchen"})
     assert waits == 1

@@ -6,13 +6,17 @@ from collections.abc import Callable, Collection
 from prometheus_client.metrics import MetricWrapperBase
 
 MAX_LABELS = 500
+IDLE_USES = 100
+OTHERS = "(others)"
+"""Stands for all values that have no time series of their own; it is no usable name of a camera."""
 
 
-class RecentLabels:
-    """Lets the most recently used values of a label stand, and removes the figures of the others.
+class BoundedLabels:
+    """Lets a bounded number of values of a label stand, and the others as `OTHERS` together.
 
-    A camera or a worker may call itself anything, and each name costs a time series in every
-    metric that has it for a label.
+    A camera may call itself anything, and each name costs a time series in every metric that has
+    it for a label. A value that was not used while the label was used `IDLE_USES` times as often as
+    it has values gives its place, and its figures, to a new one.
 
     Args:
         label: name of the label.
@@ -33,19 +37,26 @@ class RecentLabels:
         self._metrics = tuple(metrics)
         self._limit = limit
         self._on_forget = on_forget
-        self._values: OrderedDict[str, None] = OrderedDict()
+        self._uses = 0
+        self._last_use: OrderedDict[str, int] = OrderedDict()
 
     def use(self, value: str) -> str:
-        """Return a value that is about to be used; the one used longest ago may fall out."""
-        self._values[value] = None
-        self._values.move_to_end(value)
-        if len(self._values) > self._limit:
-            self.forget(next(iter(self._values)))
+        """Return what stands for a value that is about to be used: itself, or `OTHERS`."""
+        self._uses += 1
+        if value not in self._last_use and not self._make_room():
+            return OTHERS
+        self._last_use[value] = self._uses
+        self._last_use.move_to_end(value)
         return value
 
-    def forget(self, value: str) -> None:
-        """Remove the figures of a value."""
-        self._values.pop(value, None)
+    def _make_room(self) -> bool:
+        if len(self._last_use) < self._limit:
+            return True
+        oldest, last_use = next(iter(self._last_use.items()))
+        if self._uses - last_use <= IDLE_USES * self._limit:
+            return False
+        del self._last_use[oldest]
         for metric in self._metrics:
-            metric.remove_by_labels({self._label: value})
-        self._on_forget(value)
+            metric.remove_by_labels({self._label: oldest})
+        self._on_forget(oldest)
+        return True

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from moodcue.labels import RecentLabels
+from moodcue.labels import BoundedLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class BrokerMetrics:
         self.replays = Counter("moodcue_replays_total", "Replays answered", registry=registry)
         # Kept, because looking up labels takes longer than counting.
         self._figures: dict[str, _CameraFigures] = {}
-        self._cameras = RecentLabels(
+        self._cameras = BoundedLabels(
             "camera",
             metrics=[
                 self.frames_received,
@@ -98,14 +98,14 @@ class BrokerMetrics:
         )
 
     def _of(self, camera: str) -> _CameraFigures:
-        self._cameras.use(camera)
-        figures = self._figures.get(camera)
+        name = self._cameras.use(camera)
+        figures = self._figures.get(name)
         if figures is None:
-            figures = self._figures[camera] = _CameraFigures(
-                received=self.frames_received.labels(camera),
-                dispatched=self.frames_dispatched.labels(camera),
-                inferred=self.frames_inferred.labels(camera),
-                wait=self.frame_wait.labels(camera),
+            figures = self._figures[name] = _CameraFigures(
+                received=self.frames_received.labels(name),
+                dispatched=self.frames_dispatched.labels(name),
+                inferred=self.frames_inferred.labels(name),
+                wait=self.frame_wait.labels(name),
             )
         return figures
 

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from moodcue.events import Mode, Recommendation
 from moodcue.identity import NS_PER_SECOND
-from moodcue.labels import RecentLabels
+from moodcue.labels import BoundedLabels
 from moodcue_recommender.index import IndexFollower
 
 _PREFIX = "moodcue_recommender_"
@@ -51,7 +51,7 @@ class RecommenderMetrics:
         self._recommendations = counter(
             "recommendations", "Answers; hold is none for songs", "camera", "hold"
         )
-        self._cameras = RecentLabels("camera", metrics=[self._recommendations])
+        self._cameras = BoundedLabels("camera", metrics=[self._recommendations])
         self._steps = counter(
             "guided_steps",
             "Windows of a leading mode, and whether the face came nearer to where it leads",
