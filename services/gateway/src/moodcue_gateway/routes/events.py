@@ -80,9 +80,8 @@ def router(parts: Parts) -> APIRouter:
 
         The newest event of each topic comes first. Windows and recommendations carry an id: a
         client that sends the last one back as `Last-Event-ID` gets all that came after it, each
-        once. Live readings and states (`face_emotion.v1`, `taste.v1`, `status.v1`) carry none and are
-        never repeated.
-        The event `gap` says that something asked for is no longer kept.
+        once. Live readings and states (`face_emotion.v1`, `taste.v1`, `status.v1`) carry none and
+        are never repeated. The event `gap` says that something asked for is no longer kept.
         """
         # Without an id to begin with, a client that is cut off before the first one would not
         # know where to resume.
