@@ -35,5 +35,6 @@ def test_a_camera_that_lost_its_place_and_comes_back_is_counted_again() -> None:
 
     assert received(registry, "kitchen") == 1
     assert received(registry, "new") is None
-    waits = registry.get_sample_value("moodcue_frame_wait_seconds_count", {"camera": "kitchen"})
-    assert waits == 1
+    dispatched = {"camera": "kitchen"}
+    assert registry.get_sample_value("moodcue_frames_dispatched_total", dispatched) == 1
+    assert registry.get_sample_value("moodcue_frame_wait_seconds_count") == 1
