@@ -12,6 +12,7 @@ from compose import Compose, override
 from mer_sounds import tone, write_audio
 
 import moodcue
+from moodcue.errors import BusError
 from moodcue.events import Recommendation
 from moodcue.security import PLAINTEXT, create_keys
 
@@ -126,11 +127,11 @@ def test_who_has_no_keys_or_others_gets_nothing_meanwhile(secured: Secured, tmp_
         moodcue.subscribe("status/", curve_dir=tmp_path / "others") as stranger,
         moodcue.subscribe("status/", curve_dir=keys) as ours,
     ):
-        heard = [ours.get(timeout_seconds=60) for _ in range(30)]
-
-        assert None not in heard
-        assert without.get(timeout_seconds=0.5) is None
-        assert stranger.get(timeout_seconds=0.5) is None
+        assert None not in [ours.get(timeout_seconds=60) for _ in range(30)]
+        with pytest.raises(BusError, match="only one of the broker and this has keys"):
+            without.get(timeout_seconds=60)
+        with pytest.raises(BusError, match="does not let our key in"):
+            stranger.get(timeout_seconds=60)
 
 
 def test_each_of_the_brokers_doors_demands_encryption(secured: Secured) -> None:
@@ -192,7 +193,8 @@ def test_a_second_start_keeps_the_keys_and_needs_the_profile_no_more(
     keys = secured.keys_for_a_subscriber(tmp_path)
     with moodcue.subscribe("status/", curve_dir=keys) as ours, moodcue.subscribe("status/") as no:
         assert ours.get(timeout_seconds=60) is not None
-        assert no.get(timeout_seconds=0.5) is None
+        with pytest.raises(BusError):
+            no.get(timeout_seconds=60)
     assert secured.kept() == before
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,9 +13,11 @@ import pytest
 import zmq
 from prometheus_client import CollectorRegistry
 
+import moodcue
 from moodcue.bus import FRAME_HWM, MAX_FRAME_BYTES, BusAddress, Port, Publisher, Subscriber, connect
 from moodcue.codec import decode_event, encode
 from moodcue.control import WorkerBye, WorkerReady
+from moodcue.errors import BusError
 from moodcue.events import (
     EmotionWindow,
     FaceEmotion,
@@ -477,6 +480,49 @@ def test_with_keys_only_those_on_the_list_are_let_in(
     assert ours.receive(10) is not None
     assert theirs.receive(1.5) is None
     assert nobodys.receive(0.1) is None
+
+
+def test_who_is_refused_for_the_keys_is_told_so(
+    address: BusAddress, broker: BrokerProcess, tmp_path: Path
+) -> None:
+    create_keys(tmp_path / "ours")
+    create_keys(tmp_path / "strangers")
+    (tmp_path / "strangers" / "broker.key").write_bytes(
+        (tmp_path / "ours" / "broker.key").read_bytes()
+    )
+
+    def refusal(curve_dir: Path | None) -> str:
+        with (
+            moodcue.subscribe("status/", port=address.port, curve_dir=curve_dir) as subscription,
+            pytest.raises(BusError) as caught,
+        ):
+            subscription.get(20)
+        return str(caught.value)
+
+    assert "only one of the broker and this has keys" in refusal(tmp_path / "ours")
+    assert broker.stop() == 0
+    broker.environment["MOODCUE_CURVE_DIR"] = str(tmp_path / "ours")
+    broker.address = BusAddress(  # type: ignore[attr-defined]
+        address.host, address.port, load_keys(tmp_path / "ours")
+    )
+    broker.start()
+    assert "only one of the broker and this has keys" in refusal(None)
+    assert "does not let our key in" in refusal(tmp_path / "strangers")
+
+
+def test_who_is_refused_for_the_keys_is_told_so_while_iterating(
+    address: BusAddress, broker: BrokerProcess, tmp_path: Path
+) -> None:
+    assert broker.process is not None
+    create_keys(tmp_path)
+
+    async def iterate() -> None:
+        with moodcue.subscribe("status/", port=address.port, curve_dir=tmp_path) as subscription:
+            async with asyncio.timeout(20):
+                await anext(subscription)
+
+    with pytest.raises(BusError, match="only one of the broker and this has keys"):
+        asyncio.run(iterate())
 
 
 def test_sigterm_ends_the_broker_at_once_with_exit_code_0(broker: BrokerProcess) -> None:

@@ -20,6 +20,9 @@ from moodcue.security import load_keys
 from moodcue.sequence import SequenceTracker
 from moodcue.topics import HISTORY_FAMILIES, check_beginning, family_of
 
+_LOOK_MS = 1000
+"""How long a silence may last before it is looked at why."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +58,8 @@ class Subscription:
         """Return the next event, or None when none came within the timeout (None: no limit).
 
         Raises:
-            BusError: if a replay was asked for and no broker answers.
+            BusError: if the broker will not have us for our keys or the want of them, or if a
+                replay was asked for and no broker answers.
         """
         message = self.get_message(timeout_seconds)
         return None if message is None else message.event
@@ -85,6 +89,9 @@ class Subscription:
             _log.warning("skipped a message: %s", error)
             return True
         if message is None:
+            self._subscriber.link.update()
+            if refusal := self._subscriber.link.refusal:
+                raise BusError(refusal)
             return False
         event = message.event
         if self._sequence.missing_before(message.topic, event.source, event.seq):
@@ -124,7 +131,7 @@ class Subscription:
     async def __anext__(self) -> AnyEvent:
         await asyncio.to_thread(self._replay_once)
         while not self._ready:
-            await self._polled.poll()
+            await self._polled.poll(_LOOK_MS)
             await asyncio.to_thread(self._receive, 0.0)
         return self._ready.popleft().event
 
