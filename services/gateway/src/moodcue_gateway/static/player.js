@@ -30,6 +30,8 @@ export function createPlayer(feedback, onPlay, onUsedUp) {
   let current = null;
   let deck = decks[0];
   let fading = null;
+  const unplayable = new Set();
+  let silenced = false;
 
   const tell = () => {
     show();
@@ -86,18 +88,29 @@ export function createPlayer(feedback, onPlay, onUsedUp) {
   };
 
   const next = () => {
-    const fresh = queue.filter(({ song }) => !played.includes(song));
+    const playable = queue.filter(({ song }) => !unplayable.has(song));
+    const fresh = playable.filter(({ song }) => !played.includes(song));
     if (fresh.length <= 1) {
       onUsedUp();
     }
-    return fresh[0] ?? queue.find(({ song }) => song !== current?.song) ?? queue[0];
+    return fresh[0] ?? playable.find(({ song }) => song !== current?.song) ?? playable[0];
   };
 
   const goOn = (fadeSeconds) => {
     const song = next();
+    silenced = song === undefined;
     if (song) {
       play(song, fadeSeconds);
     }
+  };
+
+  /** A song that cannot be played is named and passed over. */
+  const passOver = () => {
+    const { song, title } = current;
+    unplayable.add(song);
+    goOn(SKIP_FADE_SECONDS);
+    setText(byId("player-problem"), t("player.problem", { title }));
+    tell();
   };
 
   const finish = () => {
@@ -167,10 +180,7 @@ export function createPlayer(feedback, onPlay, onUsedUp) {
         finish();
       }
     }));
-    one.addEventListener("error", ifCurrent(() => {
-      setText(byId("player-problem"), t("player.problem", { title: current.title }));
-      tell();
-    }));
+    one.addEventListener("error", ifCurrent(passOver));
   }
   byId("player-toggle").addEventListener("click", () => toggle(current));
   byId("player-skip").addEventListener("click", skip);
@@ -188,6 +198,10 @@ export function createPlayer(feedback, onPlay, onUsedUp) {
     /** Take the songs that follow. */
     setQueue(songs) {
       queue = songs;
+      unplayable.clear();
+      if (silenced) {
+        goOn(SKIP_FADE_SECONDS);
+      }
     },
     toggle,
     /** What plays: the id of the song, and whether it is paused. */
