@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway_harness import Source, System, song, write_index, write_tone
+from gateway_harness import HAPPY, Source, System, song, write_index, write_tone
 from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - for pytest
 from page_browser import chromium, text, texts
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+
+from moodcue.events import HoldReason, Mode, OptedOut
 
 pytestmark = pytest.mark.browser
 
@@ -74,3 +76,71 @@ def test_music_that_fell_silent_goes_on_with_the_next_songs(
 
     system.eventually(lambda: text(browser, "#player-title") == "Song 3", "it goes on")
     system.eventually(lambda: sounding(browser), "it is heard")
+
+
+def test_the_keyboard_stays_where_it_is_when_the_songs_are_renewed(
+    system: System, browser: Chrome
+) -> None:
+    source = start(system, browser)
+    source.recommendation(songs=[song(1), song(2)])
+    system.eventually(lambda: shown(browser, "Song 1", "Song 2"), "songs")
+    browser.execute_script("document.querySelectorAll('.song .like')[1].focus()")
+
+    source.recommendation(songs=[song(2), song(3)])
+    system.eventually(lambda: shown(browser, "Song 2", "Song 3"), "one stays")
+    assert browser.execute_script(FOCUSED) == ["like icon-button", "Song 2"]
+
+    source.recommendation(songs=[song(4), song(5)])
+    system.eventually(lambda: shown(browser, "Song 4", "Song 5"), "all are new")
+    assert browser.execute_script(FOCUSED) == ["SUMMARY", "Song 4"]
+
+
+def test_everybody_in_view_left_out_is_not_called_nobody_there(
+    system: System, browser: Chrome
+) -> None:
+    source = start(system, browser)
+    out = OptedOut(track=1, box=(1, 2, 3, 4))
+    source.window(hold=HoldReason.NOBODY, opted_out=(out,))
+
+    system.eventually(lambda: text(browser, "#mood") == "Nobody to follow", "the headline")
+    lead = text(browser, "#mood-lead")
+    assert lead == "Everybody in view is left out, so nothing was recommended."
+
+
+def test_songs_that_lead_away_from_a_mood_say_so(system: System, browser: Chrome) -> None:
+    source = start(system, browser)
+    source.recommendation(songs=[song(1)], emotion="sadness", mode=Mode.LIFT)
+    system.eventually(lambda: shown(browser, "Song 1"), "songs")
+    assert text(browser, "#songs-title") == "Songs from Sadness to brighter"
+
+    source.recommendation(songs=[song(2)], emotion="sadness", mode=Mode.HOLD)
+    system.eventually(lambda: shown(browser, "Song 2"), "songs")
+    assert text(browser, "#songs-title") == "Songs for Sadness"
+
+
+def test_a_wish_stands_in_the_history_as_the_music_that_was_wished_for(
+    system: System, browser: Chrome
+) -> None:
+    source = start(system, browser)
+    source.recommendation("manual", request="1", emotion="neutral", place=(0.6, -0.7))
+    browser.execute_script("location.hash = 'library'")
+
+    system.eventually(
+        lambda: texts(browser, "#history .history-mood") == ["Wish: calm music"], "not: neutral"
+    )
+
+
+def test_without_the_broker_nothing_is_said_of_what_only_the_broker_tells(
+    system: System, browser: Chrome
+) -> None:
+    source = start(system, browser, stale_seconds=2)
+    source.window(probabilities=HAPPY)
+    system.stop_broker()
+    system.eventually(
+        lambda: "the broker" in text(browser, "#next-step-text"), "the broker is missed"
+    )
+    system.eventually(lambda: "silent" in text(browser, "#connection"), "and nothing comes")
+    assert "recommender" not in text(browser, "#next-step-text")
+    browser.execute_script("location.hash = 'system'")
+    system.eventually(lambda: "the broker" in text(browser, "#verdict-text"), "also there")
+    assert "recommender" not in text(browser, "#verdict-text")

@@ -30,6 +30,29 @@ export function button(attributes, onClick, ...children) {
   return made;
 }
 
+const CONTROLS = "a, button, input, select, summary";
+
+/**
+ * Replace the rows of a list. Who was on one of them with the keyboard stays on it; where it has gone,
+ * on the summary of the one that stands there now, which does nothing to that one.
+ *
+ * @param {HTMLElement} list
+ * @param {HTMLElement[]} rows each with a `data-key`
+ */
+export function replaceRows(list, rows) {
+  const focused = document.activeElement;
+  const before = [...list.children];
+  const place = before.findIndex((one) => one.contains(focused));
+  const key = before[place]?.dataset.key;
+  const control = place < 0 ? -1 : [...before[place].querySelectorAll(CONTROLS)].indexOf(focused);
+  list.replaceChildren(...rows);
+  if (control >= 0) {
+    const same = rows.find((one) => one.dataset.key === key);
+    const next = same?.querySelectorAll(CONTROLS)[control] ?? rows[Math.min(place, rows.length - 1)]?.querySelector("summary");
+    next?.focus({ preventScroll: true });
+  }
+}
+
 /** Set a text only when it differs, so that nothing is announced twice. */
 export function setText(node, text) {
   if (node.textContent !== text) {

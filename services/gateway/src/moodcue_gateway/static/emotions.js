@@ -18,6 +18,10 @@ export const holdWords = (hold) => (known(`hold.${hold}`)
   ? [t(`hold.${hold}`), t(`hold.${hold}.text`)]
   : [t("hold"), hold.replaceAll("_", " ")]);
 
+/** Russell's quadrant of a place on the plane. */
+export const quadrantOf = ([valence, arousal]) =>
+  (arousal >= 0 ? (valence >= 0 ? "Q1" : "Q2") : (valence >= 0 ? "Q4" : "Q3"));
+
 /** Hue at 45, 135, 225 and 315 degrees of the plane: gold, red, blue, green; and around again. */
 const HUES = [78, 28, -105, -205, -282];
 

@@ -1,7 +1,7 @@
 // Earlier recommendations, the newest first, each once.
 
 import { byId, element } from "./dom.js";
-import { emotionName, holdWords } from "./emotions.js";
+import { emotionName, holdWords, quadrantOf } from "./emotions.js";
 import { artistName, clockTime, onLanguage, t } from "./language.js";
 
 const MOST = 40;
@@ -9,6 +9,9 @@ const MOST = 40;
 const summary = (event) => {
   if (event.hold !== null) {
     return holdWords(event.hold)[0];
+  }
+  if (event.request && !event.window && event.place) {
+    return t("history.wish", { music: t(`music.${quadrantOf(event.place)}`) });
   }
   const name = event.emotion ? emotionName(event.emotion) : t("songs");
   return event.request ? t("history.asked", { mood: name }) : name;

@@ -2,7 +2,7 @@
 
 import { button, byId, drawn, element, setText } from "./dom.js";
 import { EMOTIONS, emotionName } from "./emotions.js";
-import { artistName, counted, language, list, number, onLanguage, t } from "./language.js";
+import { artistName, counted, language, list, onLanguage, percent, t } from "./language.js";
 import { recall, remember } from "./memory.js";
 
 const [WIDTH, HEIGHT, FLOOR] = [960, 150, 120];
@@ -60,7 +60,7 @@ export function createJournal(player) {
   const show = () => {
     const entries = today();
     const names = shares(entries).map(([emotion, count]) =>
-      `${emotionName(EMOTIONS[emotion])} ${number(count / entries.length * 100)} %`);
+      `${emotionName(EMOTIONS[emotion])} ${percent(count / entries.length)}`);
     byId("day").replaceChildren(
       ...(entries.length > 0 ? [dayPicture(entries)] : []),
       element("figcaption", { class: "quiet" }, entries.length > 0

@@ -49,7 +49,8 @@ export function createLibrary(player) {
       }
       found = offset === 0 ? page.songs : [...found, ...page.songs];
       total = page.total;
-      show(() => (total === 0 && !query ? t("library.empty") : counted("library.songs", total)));
+      const nothing = () => (query ? t("library.nothing", { query }) : t("library.empty"));
+      show(() => (total === 0 ? nothing() : counted("library.songs", total)));
     } catch (error) {
       [found, total] = [[], 0];
       show(() => `${t("library.none")} ${error.message}`);

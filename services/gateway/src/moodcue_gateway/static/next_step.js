@@ -2,6 +2,7 @@
 
 import { byId, setText } from "./dom.js";
 import { list, onLanguage, t } from "./language.js";
+import { missingParts } from "./system.js";
 
 /** A face that was away for less is no reason to speak. */
 const PATIENCE_MS = 20_000;
@@ -22,7 +23,7 @@ export function createNextStep(seesFace, hasCamera) {
     }
     const { missing, services, songs } = system;
     const [broken] = services.filter((one) => one.service === "fer" && one.state === "degraded" && !one.stale);
-    const others = missing.filter((name) => name !== "camera");
+    const others = missingParts(system).filter((name) => name !== "camera");
     if (others.length > 0) {
       return ["start", { names: list(others.map((name) => t(`missing.${name}`))) }];
     }

@@ -62,9 +62,11 @@ export function createNow() {
       seen: last.frames_with_face, expected: Math.max(last.frames_expected, last.frames_seen),
     });
     if (last.hold !== null) {
-      const [headline, sentence] = holdWords(last.hold);
+      // Who opted out is in view and counted nowhere, also not among the faces that were seen.
+      const leftOut = last.hold === "nobody" && last.opted_out.length > 0;
+      const [headline, sentence] = holdWords(leftOut ? "left_out" : last.hold);
       setText(byId("mood"), headline);
-      setText(byId("mood-lead"), `${sentence} (${seen})`);
+      setText(byId("mood-lead"), leftOut ? sentence : `${sentence} (${seen})`);
       document.documentElement.dataset.mood = "neutral";
     } else if (last.probabilities !== null) {
       const emotion = strongest(last.probabilities);

@@ -1,7 +1,7 @@
 // The people who counted in the last window, and leaving one of them out.
 
 import { ask } from "./ask.js";
-import { button, byId, element, setText } from "./dom.js";
+import { button, byId, element, replaceRows, setText } from "./dom.js";
 import { emotionName, strongest } from "./emotions.js";
 import { counted, onLanguage, percent, t } from "./language.js";
 
@@ -23,13 +23,13 @@ export function createPeople(room) {
     }
   };
 
-  const rowOf = ({ track, probabilities }) => element("li", {},
+  const rowOf = ({ track, probabilities }) => element("li", { "data-key": track },
     element("span", {}, t("people.person", {
       track, emotion: emotionName(strongest(probabilities)), share: percent(Math.max(...probabilities)),
     })),
     button({ class: "quiet-button" }, change("opt_out", track), t("people.leave-out")));
 
-  const outRowOf = ({ track }) => element("li", {},
+  const outRowOf = ({ track }) => element("li", { "data-key": track },
     element("span", {}, t("people.left-out", { track })),
     button({ class: "quiet-button" }, change("opt_in", track), t("people.count-again")));
 
@@ -38,7 +38,7 @@ export function createPeople(room) {
     const out = window?.opted_out ?? [];
     byId("people").hidden = tracks.length + out.length === 0;
     setText(byId("people-title"), counted("people", tracks.length));
-    byId("people-list").replaceChildren(...tracks.map(rowOf), ...out.map(outRowOf));
+    replaceRows(byId("people-list"), [...tracks.map(rowOf), ...out.map(outRowOf)]);
   };
   onLanguage(show);
 

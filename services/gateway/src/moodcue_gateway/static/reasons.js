@@ -1,13 +1,10 @@
 // Why a song was chosen, and what would change the answer, in sentences made of an event's data.
 
+import { quadrantOf } from "./emotions.js";
 import { known, percent, t } from "./language.js";
 
 const [CLOSE, FAIR] = [0.7, 0.4];
 const MENTIONED = 0.1;
-
-/** Russell's quadrant of a place on the plane. */
-const quadrantOf = ([valence, arousal]) =>
-  (arousal >= 0 ? (valence >= 0 ? "Q1" : "Q2") : (valence >= 0 ? "Q4" : "Q3"));
 
 const music = (quadrant) => t(`music.${quadrant}`);
 

@@ -1,7 +1,7 @@
 // The list of songs of one recommendation, with their reasons.
 
 import { artOf } from "./art.js";
-import { button, byId, element, setText } from "./dom.js";
+import { button, byId, element, replaceRows, setText } from "./dom.js";
 import { emotionName } from "./emotions.js";
 import { artistName, clockTime, known, number, onLanguage, percent, t } from "./language.js";
 import { placeWords } from "./plane.js";
@@ -9,13 +9,13 @@ import { changeWords, reasonOf, reasonsFor } from "./reasons.js";
 
 const REASONS = 3;
 
-function detailsOf(song, { place }) {
+function detailsOf(song, { place }, asked) {
   const rows = [
     [t("detail.score"), number(song.score, 2)],
     [t("detail.place"), placeWords([song.valence, song.arousal])],
   ];
   if (place) {
-    rows.push([t("detail.listener"), placeWords(place)]);
+    rows.push([t(asked ? "detail.asked" : "detail.listener"), placeWords(place)]);
   }
   for (const [emotion, share] of reasonsFor(song).slice(0, REASONS)) {
     rows.push([emotionName(emotion), number(share, 2)]);
@@ -69,7 +69,7 @@ export function createSongs(player, feedback, wish) {
     .map((one) => one.closest("li").dataset.song));
 
   const rowOf = (song, open) => element("li", {
-    class: "song", "data-song": song.song, "data-title": song.title,
+    class: "song", "data-key": song.song, "data-song": song.song, "data-title": song.title,
   },
   element("div", { class: "song-art" }, artOf(song),
     button({ class: "play" }, () => player.toggle(song))),
@@ -80,7 +80,7 @@ export function createSongs(player, feedback, wish) {
   button({ class: "like icon-button" }, () => feedback.like(song)),
   element("details", { class: "song-details", open },
     element("summary", {}, t("why"), element("span", { class: "sr-only" }, ` ${song.title}`)),
-    detailsOf(song, shown),
+    detailsOf(song, shown, asked),
     element("p", { class: "song-words" },
       button({ class: "quiet-button" }, () => feedback.say(song, "dislike"), t("feedback.dislike")),
       button({ class: "quiet-button" }, () => feedback.say(song, "not_now"), t("feedback.not_now")))));
@@ -89,7 +89,11 @@ export function createSongs(player, feedback, wish) {
     if (asked) {
       return t("songs.for", { mood: asked });
     }
-    return shown.emotion ? t("songs.for", { mood: emotionName(shown.emotion) }) : t("songs");
+    if (!shown.emotion) {
+      return t("songs");
+    }
+    const mood = emotionName(shown.emotion);
+    return t(known(`songs.${shown.mode}`) ? `songs.${shown.mode}` : "songs.for", { mood });
   };
 
   const sentence = () => {
@@ -109,11 +113,11 @@ export function createSongs(player, feedback, wish) {
     setText(byId("songs-note"), sentence());
     setText(byId("would-change"), changeWords(shown.least_change));
     const open = openOnes();
-    list.replaceChildren(...shown.songs.map((song) => rowOf(song, open.has(song.song))));
+    replaceRows(list, shown.songs.map((song) => rowOf(song, open.has(song.song))));
     plane.showSongs(shown.songs);
     plane.showListener(shown.place ?? null, shown.target ?? null);
     plane.describe(() => [
-      ...(shown.place ? [t("plane.listener", { place: placeWords(shown.place) })] : []),
+      ...(shown.place ? [t(asked ? "plane.asked" : "plane.listener", { place: placeWords(shown.place) })] : []),
       ...shown.songs.map((song, at) => t("plane.song", {
         number: at + 1, title: song.title, place: placeWords([song.valence, song.arousal]),
       })),

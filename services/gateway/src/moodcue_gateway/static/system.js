@@ -10,6 +10,9 @@ const DELAYS = 50;
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
+/** What is missing; without the broker nothing is heard of the others. */
+export const missingParts = ({ missing }) => (missing.includes("broker") ? ["broker"] : missing);
+
 const isLive = ({ stale, state }) => !stale && state !== "stopping";
 
 /** Sum of one counter over the live processes; undefined if none has it. */
@@ -82,7 +85,7 @@ export function createSystem(onSystem) {
 
   /** What is wrong, the worst first; empty when all is well. */
   const troubles = () => {
-    const missing = system.missing.map((name) => t(`missing.${name}`));
+    const missing = missingParts(system).map((name) => t(`missing.${name}`));
     const degraded = system.services.filter((one) => stateOf(one) === "degraded" && one.detail)
       .map(({ service, detail }) => t("system.says", { service, detail }));
     return [

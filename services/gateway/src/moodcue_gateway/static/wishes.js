@@ -2,7 +2,7 @@
 
 import { ask } from "./ask.js";
 import { button, byId, element, setText } from "./dom.js";
-import { onLanguage, t } from "./language.js";
+import { counted, onLanguage, t } from "./language.js";
 import { placeWords } from "./plane.js";
 
 const MOODS = ["calm", "happy", "energetic", "relaxed", "melancholic", "tense"];
@@ -116,7 +116,7 @@ export function createModes(room) {
 
   const guidance = () => {
     const { steps = 0, followed = 0 } = newest?.guidance ?? {};
-    return steps === 0 ? "" : ` ${t("mode.followed", { followed, steps })}`;
+    return steps === 0 ? "" : ` ${counted("mode.followed", steps, { followed })}`;
   };
 
   const show = () => {
