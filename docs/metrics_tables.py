@@ -1,5 +1,6 @@
 """The tables of metrics in `observability.md`, from the classes that register them."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def metrics_tables() -> str:
         head = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
         parts.append("\n".join([f"#### {service[0].upper()}{service[1:]}\n", *head, *rows, ""]))
     return "\n".join(parts)
+
+
+def series_names() -> set[str]:
+    """Name all series that the services expose; a histogram has three kinds."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+)", metrics_tables(), re.MULTILINE)
+    endings = {"histogram": ("_bucket", "_count", "_sum")}
+    return {f"{name}{ending}" for name, kind in rows for ending in endings.get(kind, ("",))}
 
 
 def _rows(register: Callable[[CollectorRegistry], object]) -> Iterator[tuple[str, str, str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dashboard import RATE, queries
+from metrics_tables import series_names
 from prometheus_server import OBSERVABILITY, Prometheus, prometheus
 from service_process import ServiceProcess
 
@@ -111,14 +112,25 @@ def test_every_process_is_a_target_with_its_service_and_every_query_has_an_answe
         return all(count or query in EMPTY_WHEN_WELL for query, count in answers.items())
 
     eventually(all_answered, "every query of the dashboard finds something")
-    shares = watcher.query(next(query for query in answers if "group_left" in query))
-    assert len(shares) == 2
-    assert sum(share for _, share in shares) == pytest.approx(1)
+    share = next(query for query in answers if "group_left" in query)
+
+    def shared_out() -> bool:
+        parts = [part for _, part in watcher.query(share)]
+        return len(parts) == 2 and sum(parts) == pytest.approx(1)
+
+    eventually(shared_out, "the shares of both workers are the whole")
     assert watcher.value("moodcue_recommender_index_songs") == SONGS
     assert {labels["generation"] for labels, _ in watcher.query(BUILT)} == {"g1"}
 
 
 BUILT = "moodcue_recommender_index_build_timestamp_seconds"
+
+
+def test_every_series_is_in_the_document(watcher: Prometheus) -> None:
+    stored = {name for name in watcher.ask("label/__name__/values") if name.startswith("moodcue_")}
+
+    assert len(stored) > 50
+    assert stored <= series_names()
 
 
 def test_every_alert_can_be_evaluated_and_none_fires_while_all_is_well(
