@@ -26,6 +26,7 @@ from moodcue.control import WorkerReady
 from moodcue.errors import ProtocolError
 from moodcue.events import Frame
 from moodcue.identity import NS_PER_SECOND, system_clock
+from moodcue.tracing import Step
 from moodcue_gateway.browser_cameras import BrowserCamera, BrowserCameras, CameraLimits, Refusal
 from moodcue_gateway.jpeg import jpeg_size
 from moodcue_gateway.metrics import GatewayMetrics
@@ -122,6 +123,33 @@ def test_a_picture_of_a_browser_is_a_frame_of_a_camera_of_its_own(
     assert body == picture()
     assert 0.2 <= (system_clock() - frame.time) / NS_PER_SECOND < 10
     assert (other.camera, other.width, other.height) == ("desk", 160, 120)
+
+
+class Recorder:
+    """Keeps the steps that a tracer is told of."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def record(self, step: Step) -> None:
+        self.steps.append(step)
+
+
+def test_the_trace_of_a_picture_begins_where_it_came_in(system: System, browser: Connect) -> None:
+    gateway = system.start()
+    recorder = gateway.parts.bus.tracer = Recorder()
+    worker, camera = Worker(system), browser()
+    camera.hello()
+    camera.send(message(picture()))
+    frame, _ = worker.frame()
+
+    [step] = recorder.steps
+    assert (step.name, step.trace, step.taken, step.made) == (
+        "publish frame",
+        frame.trace,
+        "",
+        frame.id,
+    )
 
 
 def test_pictures_beyond_the_rate_are_left_out_and_the_browser_is_told(
