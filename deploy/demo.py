@@ -168,7 +168,7 @@ def prepare_library(environment: dict[str, str], stop: threading.Event) -> None:
         raise DemoError("no library to recommend from, see above")
     for line in output.splitlines():
         report = json.loads(line)
-        doubles = f"; {report['folded']} are there twice" if report["folded"] else ""
+        doubles = f", doubles: {report['folded']}" if report["folded"] else ""
         say(f"the library has {report['songs']} songs, {report['analysed']} new files{doubles}")
         for path, failure in report["failures"].items():
             say(f"left out {path}: {failure['reason']}; {failure['remedy']}")
