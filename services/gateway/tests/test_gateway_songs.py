@@ -41,10 +41,20 @@ def test_every_format_is_served_whole_with_its_type(
         assert answer.content == (tmp_path / "music" / name).read_bytes()
 
 
-def test_m4a_has_its_type(tmp_path: Path) -> None:
-    (tmp_path / "song.M4A").write_bytes(b"x")
+@pytest.mark.parametrize(
+    ("suffix", "media_type"),
+    [
+        (".M4A", "audio/mp4"),
+        (".aac", "audio/aac"),
+        (".aif", "audio/aiff"),
+        (".aiff", "audio/aiff"),
+        (".wma", "audio/x-ms-wma"),
+    ],
+)
+def test_a_file_has_its_type(tmp_path: Path, suffix: str, media_type: str) -> None:
+    (tmp_path / f"song{suffix}").write_bytes(b"x")
 
-    assert audio_file(tmp_path, "song.M4A")[1] == "audio/mp4"
+    assert audio_file(tmp_path, f"song{suffix}")[1] == media_type
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,12 @@ MEDIA_TYPES = {
     ".oga": "audio/ogg",
     ".opus": "audio/ogg; codecs=opus",
     ".m4a": "audio/mp4",
+    ".m4p": "audio/mp4",
+    ".aac": "audio/aac",
     ".wav": "audio/wav",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".wma": "audio/x-ms-wma",
 }
 
 _KEY = re.compile(r"[0-9a-f]{16}")
