@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from gateway_harness import System, song, write_index
@@ -28,6 +29,25 @@ def test_a_recommendation_is_a_playlist_that_a_player_can_play(system: System) -
         "#EXTINF:-1,Artist 2 - Two lines",
         f"{gateway.url}/v1/songs/{2:016x}/audio",
     ]
+
+
+def test_a_playlist_has_no_songs_that_the_library_has_lost(system: System, tmp_path: Path) -> None:
+    gateway = system.start()
+    system.source().recommendation("desk", songs=[song(1), song(2), song(3)])
+    system.eventually(lambda: gateway.parts.live.journal.last == 1, "it is there")
+    write_index(tmp_path, ["song1.wav", "song2.wav"])
+
+    answer = gateway.client.get("/v1/playlists/today.m3u", params={"paths": True})
+    assert [line for line in answer.text.splitlines() if line[0] != "#"] == [
+        "song1.wav",
+        "song2.wav",
+    ]
+
+    system.source("test/two").recommendation("sofa", songs=[song(3)])
+    system.eventually(lambda: gateway.parts.live.journal.last == 2, "it is there")
+    answer = gateway.client.get("/v1/playlists/latest.m3u", params={"camera": "sofa"})
+    assert answer.status_code == 404
+    assert "none of the songs is in the library any more" in answer.json()["detail"]
 
 
 def test_a_playlist_as_jspf_carries_the_reasons(system: System) -> None:

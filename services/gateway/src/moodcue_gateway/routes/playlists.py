@@ -1,11 +1,13 @@
 """Recommendations as playlists to download."""
 
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from moodcue.errors import IndexUnavailableError
 from moodcue.events import Recommendation, SongMatch
 from moodcue.identity import NS_PER_SECOND
 from moodcue_gateway.parts import Parts
@@ -38,12 +40,27 @@ def router(parts: Parts) -> APIRouter:
         words = ["Moodcue", camera or "", "today" if which == "today" else events[-1].emotion]
         return playlist_of(events, title=" - ".join(word for word in words if word))
 
+    async def playable(which: Which, camera: str | None) -> Playlist:
+        playlist = chosen(which, camera)
+        try:
+            library = (await parts.library.catalogue()).songs
+        except IndexUnavailableError:
+            return playlist
+        # What the library has lost since leads nowhere.
+        songs = tuple(song for song in playlist.songs if int(song.song, 16) in library)
+        if not songs:
+            raise ProblemError(
+                HTTPStatus.NOT_FOUND,
+                "none of the songs is in the library any more; come back later",
+            )
+        return replace(playlist, songs=songs)
+
     @routes.get("/{which}.m3u", responses=_answers(_M3U), response_class=Response)
     async def m3u(
         request: Request, which: Which, camera: Camera = None, *, paths: Paths = False
     ) -> Response:
         """Get the songs of the newest recommendation, or all of today, as M3U."""
-        playlist = chosen(which, camera)
+        playlist = await playable(which, camera)
         text = as_m3u(playlist, _locate(request, paths=paths))
         return _download(text, f"{_M3U}; charset=utf-8", f"moodcue-{which}.m3u")
 
@@ -52,7 +69,7 @@ def router(parts: Parts) -> APIRouter:
         request: Request, which: Which, camera: Camera = None, *, paths: Paths = False
     ) -> Response:
         """Get the songs of the newest recommendation, or all of today, as JSPF."""
-        playlist = chosen(which, camera)
+        playlist = await playable(which, camera)
         text = as_jspf(playlist, _locate(request, paths=paths))
         return _download(text, _JSPF, f"moodcue-{which}.jspf")
 
