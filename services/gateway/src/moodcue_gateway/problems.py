@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from moodcue.errors import IndexUnavailableError, ProtocolError
 
 MEDIA_TYPE = "application/problem+json"
+MAX_SHOWN = 80
+"""Characters of a wrong value that an answer repeats."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,11 +73,30 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 def invalid_response(error: RequestValidationError | WebSocketRequestValidationError) -> Response:
     """Build the answer for a request whose fields are wrong."""
-    errors = [
-        {"at": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()
-    ]
+    errors = [_field_problem(one) for one in error.errors()]
     first = f"{errors[0]['at']}: {errors[0]['problem']}"
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, first, errors=jsonable_encoder(errors))
+
+
+def _field_problem(error: Mapping[str, Any]) -> dict[str, str]:
+    """Say where a request is wrong, how, and what was given there."""
+    at = ".".join(map(str, error["loc"]))
+    given = error.get("input")
+    match error["type"]:
+        case "json_invalid":
+            where = error["loc"][-1]
+            return {
+                "at": "body",
+                "problem": f"no JSON: {error['ctx']['error']} at character {where}",
+            }
+        case "extra_forbidden":
+            problem = "there is no such field"
+        case _ if isinstance(given, str | int | float):
+            shown = repr(given)[:MAX_SHOWN]
+            problem = f"{error['msg'].removeprefix('Value error, ')}, not {shown}"
+        case _:
+            problem = error["msg"].removeprefix("Value error, ")
+    return {"at": at, "problem": problem}
 
 
 def install(app: FastAPI) -> None:
