@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 import zmq
 from prometheus_client import CollectorRegistry
+from service_process import ServiceProcess
 
 import moodcue
 from moodcue.bus import FRAME_HWM, MAX_FRAME_BYTES, BusAddress, Port, Publisher, Subscriber, connect
@@ -29,7 +30,7 @@ from moodcue.events import (
 )
 from moodcue.identity import new_id, new_trace
 from moodcue.replay import REPLAY_HWM, replay
-from moodcue.security import create_keys, load_keys
+from moodcue.security import PLAINTEXT, create_keys, load_keys
 from moodcue_broker.dispatch import Dispatcher
 from moodcue_broker.history import EventHistory
 from moodcue_broker.metrics import BrokerMetrics
@@ -480,6 +481,25 @@ def test_with_keys_only_those_on_the_list_are_let_in(
     assert ours.receive(10) is not None
     assert theirs.receive(1.5) is None
     assert nobodys.receive(0.1) is None
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_the_log_says_whether_the_bus_is_encrypted(
+    address: BusAddress, tmp_path: Path, eventually: Eventually, *, encrypted: bool
+) -> None:
+    keys, log = tmp_path / "keys", tmp_path / "log"
+    keys.mkdir()
+    if encrypted:
+        create_keys(keys)
+    else:
+        (keys / PLAINTEXT).touch()
+    variables = {"MOODCUE_BUS_PORT": str(address.port), "MOODCUE_CURVE_DIR": str(keys)}
+    process = ServiceProcess("moodcue_broker", "run", environment=variables, errors=log)
+    try:
+        said = f'"encrypted": {str(encrypted).lower()}'
+        eventually(lambda: said in log.read_text(), "it says so")
+    finally:
+        process.kill()
 
 
 def test_who_is_refused_for_the_keys_is_told_so(

@@ -1,5 +1,6 @@
 """Builds the broker from its settings and runs it."""
 
+import structlog
 import zmq
 from prometheus_client import CollectorRegistry
 
@@ -15,6 +16,7 @@ from moodcue_broker.settings import BrokerSettings
 from moodcue_broker.sockets import BrokerSockets, bound_sockets
 
 SERVICE = "broker"
+_log = structlog.get_logger(__name__)
 
 
 def build(
@@ -67,5 +69,6 @@ def run(settings: BrokerSettings) -> int:
         running(settings, service=SERVICE, registry=registry, alive=sockets.problem) as frame,
     ):
         broker, heartbeat = build(settings, sockets, registry, tracer=tracer)
+        _log.info("broker.listening", host=address.host, port=address.port, encrypted=bool(keys))
         broker.run(frame, heartbeat)
     return 0
