@@ -222,11 +222,20 @@ def test_with_damaged_or_lost_keys_nothing_starts_and_the_reason_is_one_line(
     assert "Traceback" not in empty.logs("broker") + empty.logs("camera") + empty.logs("keys")
 
 
-def test_keys_are_not_made_under_a_system_that_runs_without_them(empty: Secured) -> None:
+def test_the_job_makes_no_keys_beside_a_broker_that_runs_without_them(empty: Secured) -> None:
     empty.up("broker", profile=False)
-    empty.up("broker")
 
-    says(empty, "keys", "end all of Moodcue first")
+    with pytest.raises(AssertionError, match="end all of Moodcue first"):
+        empty.compose.run(*SECURE, "run", "-T", "--rm", "--no-deps", "keys")
     assert empty.kept().split()[0] == PLAINTEXT
-    with moodcue.subscribe("status/") as subscription:
+
+
+def test_what_runs_is_switched_as_a_whole_or_stays_as_it_is(empty: Secured, tmp_path: Path) -> None:
+    # Some versions of Compose start everything again when the profile is added, others nothing.
+    empty.up("broker", "camera", profile=False)
+    empty.up("broker", "camera")
+
+    switched = PLAINTEXT not in empty.kept()
+    keys = empty.keys_for_a_subscriber(tmp_path) if switched else None
+    with moodcue.subscribe("status/camera/", curve_dir=keys) as subscription:
         assert subscription.get(timeout_seconds=60) is not None
