@@ -1,6 +1,6 @@
 # Everything that this project is used, tested and measured with.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit browser mqtt-test tools-test observability-test deploy-test bench bench-scaling docs clean
+.PHONY: help demo test check unit browser mqtt-test tools-test observability-test deploy-test images sbom bench bench-scaling docs clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,11 +22,13 @@ demo: $(VENV)/.serving ## run all of Moodcue here: make demo [CAMERA=â€¦ MUSIC=â
 
 test: check unit ## all checks and tests that need Python alone
 
-check: $(VENV)/.testing ## style, types, import boundaries, generated documents
+check: $(VENV)/.testing ## style, types, import boundaries, generated documents, containers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 unit: $(VENV)/.testing ## unit, contract, integration and end-to-end tests
 	$(BIN)/python -m pytest -n 2 -m "not browser and not mqtt and not tools and not observability and not deploy"
@@ -44,7 +46,17 @@ tools-test: $(VENV)/.testing ## tests with the tools that deploy/testing/install
 	$(BIN)/python -m pytest -m tools
 
 deploy-test: $(VENV)/.testing ## tests on a real Docker engine; needs one that runs
-	$(BIN)/python -m pytest -m deploy
+	$(BIN)/python -m pytest -m deploy -o log_cli=true --log-cli-level=info
+
+images: ## build the images, with the commit and its date in their labels; needs Docker
+	@REVISION=$$(git rev-parse HEAD) \
+		CREATED=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) docker compose build
+
+sbom: ## write what is in each image to sbom/, as CycloneDX; needs the images
+	@mkdir -p sbom
+	@for service in $(SERVICES); do \
+		docker run --rm --entrypoint cat moodcue-$$service:$${VERSION:-0.1.0} /opt/moodcue/sbom.cdx.json \
+			> sbom/moodcue-$$service.cdx.json && echo sbom/moodcue-$$service.cdx.json || exit 1; done
 
 bench: $(VENV)/.serving ## time the stages of a frame and of an answer: make bench CLIP=VIDEO
 	@test -n '$(CLIP)' || { echo "make: name a video of a face: make bench CLIP=VIDEO"; exit 1; }

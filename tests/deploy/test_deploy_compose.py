@@ -1,131 +1,241 @@
-"""The compose file on a real engine."""
+"""The compose file on a real engine: what a person sees of it, and what it survives."""
 
 import json
-import threading
+import logging
+import os
+import socket
+import stat
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from compose import Compose, override
+from compose import Compose, build, crash, docker, inspect, wait_until
 
 import moodcue
-from moodcue.events import Recommendation
+from moodcue.events import EmotionWindow, Recommendation
 
 SERVICES = ("broker", "camera", "fer", "aggregator", "recommender", "gateway")
-WINDOW_SECONDS = 3
+WORKERS = 2
+GRACE_SECONDS = 10
+# A start promises the first songs within 30 s, a second one within 20 s, on a machine with two free
+# cores; a window alone takes 16 s of them. A machine that does something else may take longer.
+START_SECONDS = 120
 
-pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1800)]
+
+log = logging.getLogger(__name__)
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """Moodcue, built; nothing of it is left on the engine before and after."""
+    built = build(tmp_path_factory.mktemp("compose"))
+    everything = built.with_profile("*")
+    everything.run("down", "--volumes", "--remove-orphans")
+    yield built
+    everything.run("down", "--volumes", "--remove-orphans")
+
+
+@pytest.fixture
+def system(project: Compose) -> Compose:
     """Moodcue as `docker compose up` starts it, but with short windows."""
-    changes = override(tmp_path_factory.mktemp("compose"))
-    made = Compose(changes, "moodcue-test", {"WINDOW_SECONDS": str(WINDOW_SECONDS)})
-    made.run("build", timeout_seconds=1000)
-    made.run("down", "--volumes")
-    made.run("up", "-d")
-    yield made
-    made.run("down", "--volumes")
+    short = project.with_environment(WINDOW_SECONDS="3")
+    short.run("up", "-d", "--remove-orphans")
+    return short
 
 
-def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 180) -> None:
+def next_songs(
+    subscription: moodcue.Subscription, *, after: int = 0, seconds: float = START_SECONDS
+) -> Recommendation:
+    """Return the first recommendation of songs that is of after this time."""
     deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"did not come true within {seconds:g} s: {what}"
-        pause.wait(0.5)
-
-
-def next_songs(subscription: moodcue.Subscription) -> Recommendation:
-    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
-        event = subscription.get(timeout_seconds=60)
-        if isinstance(event, Recommendation) and event.songs:
+        event = subscription.get(timeout_seconds=deadline - time.monotonic())
+        if isinstance(event, Recommendation) and event.songs and event.time > after:
             return event
-    raise AssertionError("no songs were recommended")
+    raise AssertionError(f"no songs were recommended within {seconds:g} s")
 
 
-def test_a_subscriber_outside_gets_five_songs_of_the_composed_library(system: Compose) -> None:
-    assert system.containers("broker")
+def windows(subscription: moodcue.Subscription, count: int) -> list[EmotionWindow]:
+    """Return the next windows."""
+    events = [subscription.get(timeout_seconds=60) for _ in range(count)]
+    return [event for event in events if isinstance(event, EmotionWindow)]
+
+
+def assert_none_is_lost(seen: list[EmotionWindow]) -> None:
+    """Check that the windows follow one upon the other."""
+    assert [window.seq for window in seen] == [seen[0].seq + i for i in range(len(seen))]
+    assert all(one.end == other.start for one, other in pairwise(seen))
+
+
+def wait_until_healthy(system: Compose) -> None:
+    """Wait until the health check of every container has been green."""
+    waiting = {container for service in SERVICES for container in system.containers(service)}
+
+    def everyone() -> bool:
+        for container in list(waiting):
+            if inspect(container)["State"]["Health"]["Status"] == "healthy":
+                waiting.remove(container)
+        return not waiting
+
+    wait_until(everyone, "every health check is green", seconds=300)
+
+
+@contextmanager
+def profile(system: Compose, name: str, *services: str, **environment: str) -> Iterator[Compose]:
+    """Give the system with a profile, of which nothing is left afterwards."""
+    added = system.with_profile(name).with_environment(**environment)
+    yield added
+    added.run("rm", "--stop", "--force", *services)
+
+
+def test_a_start_without_any_setting_answers_the_first_window_with_songs(project: Compose) -> None:
+    project.with_profile("*").run("down", "--volumes", "--remove-orphans")
+    started = time.monotonic()
+    project.run("up", "-d")
     with moodcue.subscribe("recommendation/") as subscription:
         answer = next_songs(subscription)
+    log.info("first songs %.1f s after the start", time.monotonic() - started)
 
+    assert answer.seq == 1
     assert len({song.song for song in answer.songs}) == 5
+    logs = project.run("logs", "--no-log-prefix", "recommender")
+    assert answer.songs[0].title in logs
     with urllib.request.urlopen("http://127.0.0.1:8080/v1/recommendations/latest") as latest:
         assert json.load(latest)["camera"] == "camera"
+    with urllib.request.urlopen("http://127.0.0.1:8080/") as page:
+        assert b"<title>Moodcue" in page.read()
     audio = f"http://127.0.0.1:8080/v1/songs/{answer.songs[0].song}/audio"
     with urllib.request.urlopen(audio) as song:
         assert len(song.read()) > 50_000
 
 
 def test_every_container_becomes_healthy(system: Compose) -> None:
-    def states() -> list[str]:
-        ids = [i for service in SERVICES for i in system.containers(service)]
-        return system.docker("inspect", "-f", "{{.State.Health.Status}}", *ids).split()
-
-    wait_until(lambda: set(states()) == {"healthy"}, "every health check is green")
-    assert len(states()) == len(SERVICES) + 1  # two workers
+    wait_until_healthy(system)
+    assert [len(system.containers(service)) for service in SERVICES] == [1, 1, WORKERS, 1, 1, 1]
 
 
 def test_the_workers_scale_alone_and_no_window_is_lost(system: Compose) -> None:
     others = {service: system.containers(service) for service in SERVICES if service != "fer"}
-    windows = []
     with moodcue.subscribe("emotion-window/") as subscription:
-        assert subscription.get(timeout_seconds=60)
-        for count in (3, 1):
+        seen = windows(subscription, 1)
+        for count in (1, 3, 1):
             system.run("up", "-d", "--no-recreate", "--scale", f"fer={count}")
             assert len(system.containers("fer")) == count
-            windows += [subscription.get(timeout_seconds=60) for _ in range(4)]
+            seen += windows(subscription, 3)
 
-    numbers = [window.seq for window in windows if window is not None]
-    assert numbers == list(range(numbers[0], numbers[0] + 8))
+    assert_none_is_lost(seen)
     assert others == {service: system.containers(service) for service in others}
 
 
-def test_nobody_inside_is_root_and_nothing_but_the_data_can_be_written(system: Compose) -> None:
-    for service in SERVICES:
-        [container, *_] = system.containers(service)
-        script = "import os; print(os.getuid(), os.access('/opt/moodcue', os.W_OK))"
+def test_a_worker_that_crashes_comes_back_and_no_window_is_lost(system: Compose) -> None:
+    [worker, _] = system.containers("fer")
+    with moodcue.subscribe("emotion-window/") as subscription:
+        seen = windows(subscription, 2)
+        crash(worker)
+        wait_until(lambda: inspect(worker)["RestartCount"] == 1, "the worker was started again")
+        wait_until(lambda: inspect(worker)["State"]["Running"], "the worker runs")
+        seen += windows(subscription, 3)
 
-        assert system.docker("exec", container, "python", "-c", script).split() == [
-            "10001",
-            "False",
-        ]
-        inspected = system.docker("inspect", "-f", "{{.HostConfig.ReadonlyRootfs}}", container)
-        assert inspected.strip() == "true"
-
-
-def test_no_image_carries_torch_or_a_compiler(system: Compose) -> None:
-    for service in (*SERVICES, "mer-indexer"):
-        image = f"moodcue-{service}:0.1.0"
-        script = (
-            "import importlib.util, shutil; "
-            "print(importlib.util.find_spec('torch'), shutil.which('gcc'))"
-        )
-
-        found = system.docker("run", "--rm", "--entrypoint", "python", image, "-c", script)
-        assert found.split() == ["None", "None"], service
+    assert_none_is_lost(seen)
 
 
-def test_stopping_ends_every_service_in_time_with_code_0(system: Compose) -> None:
-    ids = [i for service in SERVICES for i in system.containers(service)]
-    before = time.monotonic()
-    system.run("stop")
+def test_after_a_restart_of_the_broker_everything_goes_on(system: Compose) -> None:
+    before = {service: system.containers(service) for service in SERVICES}
+    restarts = {i: inspect(i)["RestartCount"] for ids in before.values() for i in ids}
+    system.run("restart", "broker")
+    restarted = time.time_ns()
+    with moodcue.subscribe("recommendation/") as subscription:
+        next_songs(subscription, after=restarted)
 
-    assert time.monotonic() - before < 15
-    codes = system.docker("inspect", "-f", "{{.State.ExitCode}}", *ids).split()
-    assert set(codes) == {"0"}
+    wait_until_healthy(system)
+    assert before == {service: system.containers(service) for service in SERVICES}
+    assert restarts == {i: inspect(i)["RestartCount"] for i in restarts}
 
 
-def test_a_second_start_answers_from_the_kept_volumes(system: Compose) -> None:
-    system.run("stop")
-    started = time.time_ns()
+def test_down_ends_every_service_in_its_grace_period_with_code_0(system: Compose) -> None:
+    with moodcue.subscribe("recommendation/") as subscription:
+        next_songs(subscription)
+    before = str(time.time())
+    system.run("down", "--timeout", str(GRACE_SECONDS))
+
+    ended = docker(
+        *("events", "--since", before, "--until", str(time.time())),
+        *("--filter", "event=die", "--format", "{{json .Actor.Attributes}}"),
+    )
+    attributes = [json.loads(line) for line in ended.splitlines()]
+    codes = {
+        each["name"]: each["exitCode"]
+        for each in attributes
+        if each.get("com.docker.compose.project") == system.project
+    }
+    assert len(codes) == len(SERVICES) + WORKERS - 1
+    assert set(codes.values()) == {"0"}, codes
+
+
+def test_a_second_start_goes_on_from_the_kept_volumes(system: Compose) -> None:
+    with moodcue.subscribe("recommendation/") as subscription:
+        last = next_songs(subscription)
+    system.run("down")
+    started, clock = time.time_ns(), time.monotonic()
     system.run("up", "-d")
     with moodcue.subscribe("recommendation/") as subscription:
-        answer = next_songs(subscription)
-        while answer.time < started:
-            answer = next_songs(subscription)
+        answer = next_songs(subscription, after=started)
+    log.info("first new songs %.1f s after the second start", time.monotonic() - clock)
 
-    assert len(answer.songs) == 5
+    assert answer.seq > last.seq
+    [indexer] = system.run("ps", "-a", "-q", "mer-indexer").split()
+    wait_until(lambda: inspect(indexer)["State"]["Status"] == "exited", "the indexer is done")
+    summary = json.loads(docker("logs", indexer).splitlines()[-1])
+    assert (summary["analysed"], summary["published"]) == (0, False)
+
+
+def test_nobody_inside_is_root_and_nothing_but_the_data_can_be_written(system: Compose) -> None:
+    script = (
+        "import os; print(os.getuid(), *(os.access(p, os.W_OK) for p in ('/', '/opt/moodcue')))"
+    )
+    for service in SERVICES:
+        [container, *_] = system.containers(service)
+
+        found = docker("exec", container, "python", "-c", script)
+        assert found.split() == ["10001", "False", "False"], service
+        assert inspect(container)["HostConfig"]["ReadonlyRootfs"]
+
+
+def test_the_profile_mqtt_publishes_to_the_broker_that_it_brings(system: Compose) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    listen = ("mosquitto_sub", "-t", "moodcue/recommendation/camera", "-C", "1", "-W", "120")
+    with profile(system, "mqtt", "mqtt", "gateway-mqtt", MQTT_PORT=str(port)) as with_mqtt:
+        with_mqtt.run("up", "-d")
+        heard = with_mqtt.run("exec", "-T", "mqtt", *listen, timeout_seconds=150)
+        published = docker("port", *with_mqtt.containers("mqtt"))
+
+    assert json.loads(heard)["camera"] == "camera"
+    assert published.split() == ["1883/tcp", "->", f"127.0.0.1:{port}"]
+
+
+def test_the_profile_webcam_hands_the_device_to_a_camera_instead_of_the_synthetic_one(
+    system: Compose, tmp_path: Path
+) -> None:
+    device = tmp_path / "video0"
+    # No webcam, but a device that only the group of webcams may open.
+    os.mknod(device, 0o660 | stat.S_IFCHR, os.makedev(1, 5))
+    os.chown(device, 0, 44)
+    device.chmod(0o660)
+    read = "print(len(open('/dev/video0', 'rb').read(9)))"
+    with profile(system, "webcam", "webcam", WEBCAM=str(device)) as with_webcam:
+        with_webcam.run("up", "-d", "--scale", "camera=0")
+        [webcam] = with_webcam.containers("webcam")
+
+        assert docker("exec", webcam, "python", "-c", read).strip() == "9"
+        assert not with_webcam.containers("camera")
+        wait_until(
+            lambda: "camera.broken" in with_webcam.run("logs", "webcam"),
+            "the camera says that this is no webcam",
+        )
