@@ -224,7 +224,7 @@ class RecommenderService:
             emotion=event.emotion,
             hold=event.hold,
             detail=event.detail,
-            songs=len(event.songs),
+            songs=[song.title for song in event.songs],
             trace=event.trace,
         )
         return left
