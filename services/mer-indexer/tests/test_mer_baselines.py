@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 pytest.importorskip("sklearn")
 
-from moodcue_mer_indexer.dataset import DatasetError, load_dataset
+from moodcue_mer_indexer.dataset import load_dataset
+from moodcue_mer_indexer.labels import DatasetError
 from moodcue_mer_indexer.training.baselines import (
     classify_by_svm,
     hand_features,

@@ -8,8 +8,8 @@ from mer_datasets import make_dataset
 from mer_sounds import tone, write_audio
 
 from moodcue_mer_indexer.audio import decode_audio
-from moodcue_mer_indexer.dataset import DatasetError, load_dataset
-from moodcue_mer_indexer.labels import quadrant_at, quadrant_probabilities
+from moodcue_mer_indexer.dataset import load_dataset
+from moodcue_mer_indexer.labels import DatasetError, quadrant_at, quadrant_probabilities
 
 PER_SONG = Path("annotations/annotations averaged per song")
 STATIC = PER_SONG / "song_level"

@@ -18,18 +18,6 @@ from moodcue_mer_indexer.model import MerModel
 from moodcue_mer_indexer.processes import Died, allow_seconds, run_in_order
 from moodcue_mer_indexer.tags import SongTags, read_tags
 
-__all__ = [
-    "BAD_NAME",
-    "Analysed",
-    "Analyser",
-    "Failure",
-    "analyse_file",
-    "analyse_files",
-    "explained",
-    "run_in_processes",
-    "unless_bad",
-]
-
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")

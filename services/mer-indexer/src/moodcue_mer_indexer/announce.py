@@ -8,8 +8,6 @@ from moodcue.identity import Clock, new_id, new_trace, system_clock
 from moodcue.library_index import IndexManifest
 from moodcue.topics import Family, topic
 
-__all__ = ["announce"]
-
 _LINGER_MS = 1000
 
 

@@ -29,8 +29,6 @@ from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.settings import IndexerSettings
 from moodcue_mer_indexer.watch import LibraryWatch
 
-__all__ = ["Report", "build_and_announce", "run", "watch"]
-
 SERVICE = "mer-indexer"
 
 log = structlog.get_logger(__name__)

@@ -19,15 +19,6 @@ from moodcue_mer_indexer.containers import (
 )
 from moodcue_mer_indexer.downmix import mono_blocks
 
-__all__ = [
-    "AUDIO_SUFFIXES",
-    "AudioError",
-    "FailureKind",
-    "check_readable",
-    "decode_audio",
-    "stream_audio",
-]
-
 AUDIO_SUFFIXES = frozenset(
     (
         ".aac",

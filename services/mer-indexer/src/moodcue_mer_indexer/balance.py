@@ -12,8 +12,6 @@ from moodcue.songs import UNKNOWN_ARTIST, SongTable
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.moods import SURE, nearest, quadrant_name
 
-__all__ = ["Balance", "balance_of", "quadrants_of"]
-
 _SONGS_PER_WORD = 3
 _FEW = 0.05
 """Share of the songs below which a quadrant has too few to choose five from in most libraries."""

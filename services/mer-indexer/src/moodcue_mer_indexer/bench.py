@@ -15,8 +15,6 @@ from moodcue_mer_indexer.fingerprint import FingerprintMeter
 from moodcue_mer_indexer.model import MerModel
 from moodcue_mer_indexer.tags import read_tags
 
-__all__ = ["Stopwatch", "measure"]
-
 T = TypeVar("T")
 
 

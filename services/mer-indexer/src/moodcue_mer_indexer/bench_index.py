@@ -25,8 +25,6 @@ from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.publish import Origin, publish_index, song_id, unit_vectors
 from moodcue_mer_indexer.tags import SongTags
 
-__all__ = ["measure_files", "measure_index", "random_songs"]
-
 T = TypeVar("T")
 
 

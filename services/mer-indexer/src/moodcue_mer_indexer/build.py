@@ -19,8 +19,6 @@ from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.publish import Origin, check_index_folder, publish_index, song_id
 
-__all__ = ["BuildReport", "build_index"]
-
 log = structlog.get_logger(__name__)
 
 _END_SECONDS = 20.0

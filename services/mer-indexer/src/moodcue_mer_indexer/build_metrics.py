@@ -2,8 +2,6 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-__all__ = ["BuildMetrics"]
-
 
 class BuildMetrics:
     """Counts builds and tells of the latest one.

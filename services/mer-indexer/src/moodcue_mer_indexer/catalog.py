@@ -14,8 +14,6 @@ from moodcue.errors import MoodcueError
 from moodcue_mer_indexer.analysis import Analysed, Failure
 from moodcue_mer_indexer.library import LibraryFile
 
-__all__ = ["CATALOG", "Catalog", "CatalogError"]
-
 _analysed = msgspec.msgpack.Decoder(Analysed).decode
 _failure = msgspec.msgpack.Decoder(Failure).decode
 

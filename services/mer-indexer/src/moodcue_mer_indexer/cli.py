@@ -11,8 +11,6 @@ from moodcue import __version__
 from moodcue.lifecycle import run_command
 from moodcue.logs import configure_logging
 
-__all__ = ["main"]
-
 _NAME = "moodcue-mer-indexer"
 
 

@@ -40,8 +40,6 @@ from moodcue_mer_indexer.song_csv import write_csv
 from moodcue_mer_indexer.training.package import export_run
 from moodcue_mer_indexer.write_tags import write_tags
 
-__all__ = ["COMMANDS", "FILES_FAILED"]
-
 FILES_FAILED = 3
 """Exit code: the command did its work, but some files cannot be used."""
 

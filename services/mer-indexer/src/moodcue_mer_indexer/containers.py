@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["cut_off", "protection", "states_duration"]
-
 PROTECTED_SAMPLE_ENTRIES = {
     "drms": "Apple FairPlay",
     "enca": "Common Encryption",

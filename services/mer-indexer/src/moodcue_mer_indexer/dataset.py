@@ -26,15 +26,6 @@ from moodcue_mer_indexer.own_music import (
 )
 from moodcue_mer_indexer.tables import columns_of, read_table
 
-__all__ = [
-    "DatasetError",
-    "DatasetName",
-    "LabelledSong",
-    "dataset_name",
-    "load_dataset",
-    "load_labels",
-]
-
 DatasetName = Literal["4Q", "DEAM", "own music"]
 
 _TABLE = "labels.csv"

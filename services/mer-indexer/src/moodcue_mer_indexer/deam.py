@@ -27,8 +27,6 @@ from moodcue_mer_indexer.labels import (
 )
 from moodcue_mer_indexer.tables import columns_of, read_table
 
-__all__ = ["is_deam", "load_deam"]
-
 _AUDIO = "MEMD_audio"
 _PER_SONG = Path("annotations/annotations averaged per song")
 _STATIC = "song_level/static_annotations_averaged_songs_*.csv"

@@ -8,8 +8,6 @@ import av.audio.plane
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["downmix_weights", "mono_blocks"]
-
 # Two seconds of CD sound: the calls per block cost little then, and so does the memory.
 _BLOCK_SAMPLES = 88_200
 

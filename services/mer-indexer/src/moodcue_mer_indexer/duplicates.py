@@ -6,8 +6,6 @@ from moodcue_mer_indexer.analysis import Analysed
 from moodcue_mer_indexer.fingerprint import recordings
 from moodcue_mer_indexer.tags import is_lossless
 
-__all__ = ["find_duplicates"]
-
 
 def find_duplicates(analysed: Iterable[tuple[str, Analysed]]) -> dict[str, tuple[str, ...]]:
     """Return the best file of every recording that is there more than once, and its others.

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-__all__ = ["flush"]
-
 
 def flush(path: Path) -> None:
     """Have the system write a file or folder to the disk."""

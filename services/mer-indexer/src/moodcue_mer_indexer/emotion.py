@@ -9,8 +9,6 @@ from scipy.special import softmax
 
 from moodcue.taxonomy import emotions_at
 
-__all__ = ["Moment", "SongEmotion", "summarise"]
-
 MOMENTS_AT_MOST: Final = 240
 """Of a trajectory; a longer one is averaged over neighbours, so that an hour costs no more."""
 

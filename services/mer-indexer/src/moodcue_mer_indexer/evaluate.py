@@ -14,11 +14,10 @@ from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files
 from moodcue_mer_indexer.build import build_index
-from moodcue_mer_indexer.dataset import DatasetError, LabelledSong, load_labels
+from moodcue_mer_indexer.dataset import load_labels
+from moodcue_mer_indexer.labels import DatasetError, LabelledSong
 from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.progress import show_progress
-
-__all__ = ["TRAINING_SONGS", "evaluate_held_out_folds", "evaluate_model", "song_digest"]
 
 log = structlog.get_logger(__name__)
 

@@ -26,8 +26,6 @@ from numpy.typing import NDArray
 
 from moodcue_mer_indexer.mel import MelSettings, hann_window, stream_log_mel
 
-__all__ = ["FactsMeter", "SongFacts", "song_facts", "tempo_of"]
-
 _WINDOW: Final = 4096
 _ROLL_OFF: Final = 0.85
 _SILENCE_DBFS: Final = -70.0

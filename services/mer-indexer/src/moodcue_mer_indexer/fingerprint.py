@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from moodcue_mer_indexer.mel import hann_window
 
-__all__ = ["FINGERPRINT_BYTES", "SAME_BELOW", "FingerprintMeter", "bit_error_rate", "recordings"]
-
 SAME_BELOW: Final = 0.3
 """Share of bits that differ in two encodings of one recording: at most 0.16 was measured, and at
 least 0.47 in different recordings."""

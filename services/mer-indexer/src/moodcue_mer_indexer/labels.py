@@ -10,16 +10,6 @@ from moodcue.errors import MoodcueError
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.emotion import Moment
 
-__all__ = [
-    "RATING_DEVIATION",
-    "DatasetError",
-    "LabelledSong",
-    "certain",
-    "number_in",
-    "quadrant_at",
-    "quadrant_probabilities",
-]
-
 RATING_DEVIATION: Final = 0.37
 """How far people disagree on a song where a table does not say so, in units of -1 to 1.
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from moodcue.errors import MoodcueError
 from moodcue_mer_indexer.audio import AUDIO_SUFFIXES
 
-__all__ = ["LibraryError", "LibraryFile", "library_file", "scan_library"]
-
 
 class LibraryError(MoodcueError):
     """A music folder that cannot be indexed."""

@@ -15,18 +15,6 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = [
-    "MelSettings",
-    "cut_patches",
-    "cut_windows",
-    "evenly_spaced",
-    "filter_bank",
-    "hann_window",
-    "log_mel",
-    "patch_of",
-    "stream_log_mel",
-]
-
 # Power below -80 dB of full scale is silence to a listener, and to the model.
 _POWER_FLOOR = 1e-8
 

@@ -6,8 +6,6 @@ from typing import Final, Self
 
 import psutil
 
-__all__ = ["PeakMemory"]
-
 _EVERY_SECONDS: Final = 1.0
 
 

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from moodcue.taxonomy import QUADRANTS
 
-__all__ = ["macro_f1_interval", "quadrant_metrics", "scored"]
-
 _CALIBRATION_BINS = 15
 _HIGH_AROUSAL = np.array([True, True, False, False])
 _HIGH_VALENCE = np.array([True, False, False, True])

@@ -17,8 +17,6 @@ from moodcue_mer_indexer.audio import stream_audio
 from moodcue_mer_indexer.emotion import SongEmotion, summarise
 from moodcue_mer_indexer.mel import MelSettings, cut_windows, evenly_spaced, patch_of
 
-__all__ = ["PATCHES_AT_MOST", "MerModel", "QuadrantNetwork", "shipped_model_folder"]
-
 # More at once are no faster, and their activations take 40 MB each.
 _PATCHES_AT_ONCE = 2
 

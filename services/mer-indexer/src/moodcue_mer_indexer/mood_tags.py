@@ -20,8 +20,6 @@ from moodcue.errors import MoodcueError
 from moodcue.moods import QUADRANT_WORDS
 from moodcue.taxonomy import quadrant_of
 
-__all__ = ["AROUSAL", "FIELDS", "MOOD", "VALENCE", "MoodFields", "TagError", "mood_fields"]
-
 MOOD: Final = "MOOD"
 VALENCE: Final = "MOODCUE_VALENCE"
 AROUSAL: Final = "MOODCUE_AROUSAL"

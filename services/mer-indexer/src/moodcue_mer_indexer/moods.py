@@ -10,8 +10,6 @@ from moodcue.moods import POINT_WORDS, QUADRANT_WORDS
 from moodcue.songs import SongTable
 from moodcue.taxonomy import QUADRANTS
 
-__all__ = ["SURE", "is_sure", "nearest", "places_by_mood", "quadrant_name"]
-
 SURE: Final = 0.5
 """Least probability of a quadrant by default: more likely than the three others together."""
 

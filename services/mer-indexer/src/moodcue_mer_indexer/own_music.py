@@ -19,14 +19,6 @@ from moodcue_mer_indexer.labels import (
 from moodcue_mer_indexer.tables import columns_of, read_table
 from moodcue_mer_indexer.tags import read_tags
 
-__all__ = [
-    "QUADRANT_NAMES",
-    "find_table",
-    "has_quadrant_folders",
-    "load_quadrant_folders",
-    "load_table",
-]
-
 QUADRANT_NAMES: Final[Mapping[str, int]] = {
     name: quadrant
     for quadrant, names in enumerate(

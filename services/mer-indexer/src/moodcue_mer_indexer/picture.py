@@ -14,8 +14,6 @@ from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.balance import Balance, quadrants_of
 from moodcue_mer_indexer.moods import quadrant_name
 
-__all__ = ["PictureError", "draw_library", "write_picture"]
-
 _SIDE: Final = 640  # of the plane, in pixels like all that follows
 _LEFT, _TOP = 64, 112
 _WIDTH, _HEIGHT = _LEFT + _SIDE + 32, _TOP + _SIDE + 112

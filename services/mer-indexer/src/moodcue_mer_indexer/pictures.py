@@ -10,8 +10,6 @@ import mutagen
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import ID3
 
-__all__ = ["has_picture"]
-
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 

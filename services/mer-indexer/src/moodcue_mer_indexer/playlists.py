@@ -11,8 +11,6 @@ from moodcue.library_index import read_manifest
 from moodcue.songs import Song, open_songs
 from moodcue_mer_indexer.moods import places_by_mood
 
-__all__ = ["PlaylistError", "write_playlists"]
-
 log = structlog.get_logger(__name__)
 
 _MARK = "# made by moodcue-mer-indexer"

@@ -14,8 +14,6 @@ from typing import Any, Generic, TypeVar
 
 from moodcue.logs import configure_logging
 
-__all__ = ["Died", "allow_seconds", "run_in_order", "worker_pool"]
-
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -18,8 +18,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["show_progress"]
-
 log = structlog.get_logger(__name__)
 
 _LOG_INTERVAL_SECONDS = 10.0

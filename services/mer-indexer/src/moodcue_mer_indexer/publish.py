@@ -30,8 +30,6 @@ from moodcue.taxonomy import BASIC_7, EMOTIONS
 from moodcue_mer_indexer.catalog import CATALOG
 from moodcue_mer_indexer.durability import flush
 
-__all__ = ["Origin", "check_index_folder", "publish_index", "song_id", "unit_vectors"]
-
 _PARTIAL = ".partial"
 
 

@@ -13,8 +13,6 @@ import av
 from moodcue_mer_indexer.durability import flush
 from moodcue_mer_indexer.mood_tags import MoodFields, TagError
 
-__all__ = ["rewrite_mood"]
-
 _COPY = ".moodcue-partial"
 """One at a time in a folder, hidden from scans; the next run writes over what a kill has left."""
 

@@ -8,8 +8,6 @@ from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
 
-__all__ = ["IndexerSettings"]
-
 
 def number_of_cores() -> int:
     """Return how many cores this machine has."""

@@ -10,8 +10,6 @@ from moodcue.library_index import read_manifest
 from moodcue.songs import Song, open_songs
 from moodcue.taxonomy import EMOTIONS, QUADRANTS, quadrant_of
 
-__all__ = ["CsvError", "write_csv"]
-
 _DECIMALS = 4
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from moodcue_mer_indexer.labels import DatasetError
 
-__all__ = ["columns_of", "read_table"]
-
 
 def columns_of(table: Path) -> list[str]:
     """Return the names of the columns, without the blanks around them.

@@ -21,9 +21,6 @@ from mutagen.wave import WAVE
 from moodcue.songs import UNKNOWN_ARTIST, Tags
 from moodcue_mer_indexer.pictures import has_picture
 
-__all__ = ["SongTags", "is_lossless", "read_tags"]
-
-
 _CODECS: Final[Mapping[type, str]] = {
     AAC: "aac",
     AIFF: "pcm",

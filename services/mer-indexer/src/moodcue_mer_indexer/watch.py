@@ -24,8 +24,6 @@ from moodcue.errors import MoodcueError
 from moodcue.health import Problem
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 
-__all__ = ["LibraryWatch", "settled"]
-
 log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 0.25

@@ -16,8 +16,6 @@ from moodcue_mer_indexer.moods import is_sure
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.rewrite import rewrite_mood
 
-__all__ = ["write_tags"]
-
 log = structlog.get_logger(__name__)
 
 

@@ -11,8 +11,6 @@ from moodcue_mer_indexer.analysis import Analysed, analyse_files
 from moodcue_mer_indexer.composer.library import ComposerError, plan_library
 from moodcue_mer_indexer.progress import show_progress
 
-__all__ = ["check_library"]
-
 
 def check_library(
     folder: Path, *, pieces: int, seed: int, model_folder: Path, workers: int

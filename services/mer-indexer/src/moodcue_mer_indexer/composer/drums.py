@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from moodcue_mer_indexer.composer.synthesis import Samples, finished, times_of
 
-__all__ = ["DRUMS"]
-
 
 def _noise(seconds: float, *, seed: int) -> NDArray[np.float64]:
     return np.random.default_rng(seed).uniform(-1, 1, times_of(seconds).size)

@@ -16,8 +16,6 @@ from moodcue_mer_indexer.composer.synthesis import (
 )
 from moodcue_mer_indexer.composer.theory import frequency
 
-__all__ = ["INSTRUMENTS"]
-
 Instrument = Callable[[float, float, float], Samples]
 """Pitch (MIDI), seconds, brightness (0 to 1) to samples of about full scale, tail included."""
 

@@ -19,15 +19,6 @@ from moodcue_mer_indexer.composer.synthesis import SAMPLE_RATE
 from moodcue_mer_indexer.composer.titles import ALBUM, Credit, make_credits
 from moodcue_mer_indexer.processes import worker_pool
 
-__all__ = [
-    "MAXIMUM_PIECES",
-    "ComposerError",
-    "Piece",
-    "compose_library",
-    "compose_piece",
-    "plan_library",
-]
-
 _SIGNS = {
     Style.DANCE: (1, 1),
     Style.STORM: (-1, 1),

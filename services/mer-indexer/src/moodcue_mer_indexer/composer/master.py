@@ -15,8 +15,6 @@ from scipy.ndimage import uniform_filter1d
 from moodcue_mer_indexer.composer.plan import Plan, Style
 from moodcue_mer_indexer.composer.synthesis import SAMPLE_RATE
 
-__all__ = ["TONAL_BALANCE_DB", "add_ambience", "master"]
-
 _EDGES_HZ = (150.0, 400.0, 1000.0, 2500.0, 5500.0)
 
 TONAL_BALANCE_DB: Mapping[Style, tuple[float, ...]] = {

@@ -8,8 +8,6 @@ import numpy as np
 from moodcue_mer_indexer.composer.plan import MODES, Plan
 from moodcue_mer_indexer.composer.theory import nearest_of_classes, scale_note
 
-__all__ = ["MelodyNote", "compose_phrase", "make_motif"]
-
 _EIGHTHS = 8
 _STRONG = (0, 4)
 _RANGE = 9

@@ -13,8 +13,6 @@ from moodcue_mer_indexer.composer.plan import Plan
 from moodcue_mer_indexer.composer.score import Note
 from moodcue_mer_indexer.composer.synthesis import SAMPLE_RATE, Samples
 
-__all__ = ["render"]
-
 _TAIL_SECONDS = 2.5
 
 

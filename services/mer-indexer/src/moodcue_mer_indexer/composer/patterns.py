@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from moodcue_mer_indexer.composer.plan import Style
 
-__all__ = ["ENSEMBLES", "Ensemble", "Layer"]
-
 Hit = tuple[int, int, int]
 """Start and length in eighths, and the voice of the chord counted from below (-1: all)."""
 

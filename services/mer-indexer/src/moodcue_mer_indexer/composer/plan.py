@@ -11,8 +11,6 @@ from enum import StrEnum
 
 import numpy as np
 
-__all__ = ["MODES", "Plan", "Style", "make_plan"]
-
 MODES: dict[str, tuple[int, ...]] = {
     "lydian": (0, 2, 4, 6, 7, 9, 11),
     "ionian": (0, 2, 4, 5, 7, 9, 11),

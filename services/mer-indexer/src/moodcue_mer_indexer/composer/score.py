@@ -10,8 +10,6 @@ from moodcue_mer_indexer.composer.patterns import ENSEMBLES, Ensemble
 from moodcue_mer_indexer.composer.plan import Plan, Style
 from moodcue_mer_indexer.composer.theory import chord_classes, lead_voices, scale_note
 
-__all__ = ["Bar", "Note", "compose_score", "form"]
-
 _PHRASE_BARS = 4
 _DOMINANT = 4
 

@@ -14,8 +14,6 @@ from moodcue_mer_indexer.composer.synthesis import (
 )
 from moodcue_mer_indexer.composer.theory import frequency
 
-__all__ = ["shout", "voice"]
-
 _VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (570, 840, 2410), (390, 1990, 2550))
 """First three formants in Hz of a, e, o and i (Peterson and Barney 1952, men)."""
 

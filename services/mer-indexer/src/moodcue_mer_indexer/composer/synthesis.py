@@ -7,18 +7,6 @@ from numpy.typing import NDArray
 
 from moodcue_mer_indexer.composer.theory import frequency
 
-__all__ = [
-    "HIGHEST_HZ",
-    "SAMPLE_RATE",
-    "Samples",
-    "envelope",
-    "finished",
-    "oscillator",
-    "read_table",
-    "times_of",
-    "wave_table",
-]
-
 SAMPLE_RATE = 32_000
 """Samples per second of composed music; 16 kHz of bandwidth suits these instruments."""
 

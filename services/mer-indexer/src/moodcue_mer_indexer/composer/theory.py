@@ -5,8 +5,6 @@ from itertools import product
 
 from moodcue_mer_indexer.composer.plan import MODES
 
-__all__ = ["chord_classes", "frequency", "lead_voices", "nearest_of_classes", "scale_note"]
-
 _OCTAVE = 12
 
 

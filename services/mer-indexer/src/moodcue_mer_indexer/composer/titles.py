@@ -6,8 +6,6 @@ import numpy as np
 
 from moodcue_mer_indexer.composer.plan import Style
 
-__all__ = ["ALBUM", "Credit", "make_credits"]
-
 ALBUM = "Moodcue Demo Library"
 
 

@@ -15,16 +15,6 @@ from torch.nn import functional
 
 from moodcue_mer_indexer.training.network import MerNetwork, convolution
 
-__all__ = [
-    "ARCHITECTURES",
-    "Architecture",
-    "ConvolutionalNetwork",
-    "RecurrentNetwork",
-    "ResidualNetwork",
-    "build_network",
-    "parameters_of",
-]
-
 Architecture = Literal["statistics", "cnn", "cnn-lstm", "residual"]
 
 _WIDTHS = (24, 48, 96, 128)

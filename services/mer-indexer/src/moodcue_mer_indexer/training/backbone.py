@@ -21,8 +21,6 @@ from torch.nn import functional
 from moodcue_mer_indexer.mel import MelSettings
 from moodcue_mer_indexer.training.tensor_bundle import CheckpointError, read_tensors
 
-__all__ = ["FEATURES", "TAGGER_MEL", "Backbone", "find_taggers", "load_backbone"]
-
 TAGGER_MEL: Final = MelSettings(
     sample_rate=16_000,
     n_fft=512,

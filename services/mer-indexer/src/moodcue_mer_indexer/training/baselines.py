@@ -17,18 +17,10 @@ from sklearn.svm import SVC
 
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.audio import decode_audio
-from moodcue_mer_indexer.dataset import DatasetError, LabelledSong
+from moodcue_mer_indexer.labels import DatasetError, LabelledSong
 from moodcue_mer_indexer.tables import columns_of, read_table
 from moodcue_mer_indexer.training.cache import song_key
 from moodcue_mer_indexer.training.files import compute_missing
-
-__all__ = [
-    "classify_by_svm",
-    "hand_features",
-    "load_hand_features",
-    "most_frequent",
-    "read_features",
-]
 
 _RATE: Final = 22_050
 _N_FFT: Final = 2048

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue_mer_indexer.audio import decode_audio
-from moodcue_mer_indexer.dataset import LabelledSong
+from moodcue_mer_indexer.labels import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings, log_mel
 from moodcue_mer_indexer.training.files import compute_missing
-
-__all__ = ["cache_spectrograms", "load_spectrograms", "song_key"]
 
 
 def load_spectrograms(

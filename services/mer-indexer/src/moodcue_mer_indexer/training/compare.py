@@ -14,7 +14,8 @@ import structlog
 import torch
 from numpy.typing import NDArray
 
-from moodcue_mer_indexer.dataset import LabelledSong, load_dataset
+from moodcue_mer_indexer.dataset import load_dataset
+from moodcue_mer_indexer.labels import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings
 from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.training.architectures import (
@@ -32,8 +33,6 @@ from moodcue_mer_indexer.training.cache import load_spectrograms
 from moodcue_mer_indexer.training.files import write_json
 from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
 from moodcue_mer_indexer.training.folds import SPLIT_SEED, assign_folds
-
-__all__ = ["COMPARED_MEL", "SPECTROGRAMS", "compare"]
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,6 @@ from torch import nn
 
 from moodcue_mer_indexer.mel import MelSettings
 
-__all__ = ["export_onnx"]
-
 _OPSET = 18
 
 

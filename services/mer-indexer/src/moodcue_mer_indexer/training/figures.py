@@ -14,8 +14,6 @@ from moodcue_mer_indexer.training.backbone import TAGGER_MEL, Backbone
 from moodcue_mer_indexer.training.export import export_onnx
 from moodcue_mer_indexer.training.files import compute_missing
 
-__all__ = ["cut_song", "load_figures"]
-
 _OUTPUT = "figures"
 _PATCHES_AT_ONCE = 16
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from moodcue_mer_indexer.processes import worker_pool
 
-__all__ = ["compute_missing", "replacing", "write_json"]
-
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

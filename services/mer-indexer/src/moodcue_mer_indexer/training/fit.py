@@ -17,8 +17,6 @@ from moodcue_mer_indexer.training.architectures import Architecture, build_netwo
 from moodcue_mer_indexer.training.augment import Augmentation, augment, crop, mix
 from moodcue_mer_indexer.training.files import replacing
 
-__all__ = ["FitSettings", "fit", "predict_songs"]
-
 _WARM_UP_SHARE = 0.2
 _FINAL_RATE_SHARE = 0.01
 

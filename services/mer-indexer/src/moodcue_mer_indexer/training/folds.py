@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from moodcue_mer_indexer.dataset import LabelledSong
-
-__all__ = ["SPLIT_SEED", "assign_folds"]
+from moodcue_mer_indexer.labels import LabelledSong
 
 SPLIT_SEED: Final = 7
 """Of all runs, so that their figures are of the same folds."""

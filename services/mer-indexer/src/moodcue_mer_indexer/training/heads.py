@@ -11,8 +11,6 @@ from torch.nn import functional
 
 from moodcue.taxonomy import QUADRANTS
 
-__all__ = ["HeadSettings", "Heads", "fit_heads", "fit_temperature", "song_logits"]
-
 _WARM_UP_SHARE = 0.2
 
 

@@ -5,8 +5,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MerNetwork", "convolution"]
-
 _WIDTHS = (24, 48, 96, 128)
 
 

@@ -14,8 +14,6 @@ from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.evaluate import TRAINING_SONGS
 from moodcue_mer_indexer.mel import MelSettings
 
-__all__ = ["ExportError", "export_run", "package_model"]
-
 _NAME = "mer-cnn"
 _VERSION = "2.1"
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-__all__ = ["quantize"]
-
 _BANDS = 3
 """Axis of the bands in a convolution's kernel (out, in, frames, bands)."""
 

@@ -26,8 +26,9 @@ from torch import Tensor, nn
 
 from moodcue.errors import MoodcueError
 from moodcue.model_folder import WEIGHTS
-from moodcue_mer_indexer.dataset import DatasetName, LabelledSong, dataset_name, load_dataset
+from moodcue_mer_indexer.dataset import DatasetName, dataset_name, load_dataset
 from moodcue_mer_indexer.evaluate import song_digest
+from moodcue_mer_indexer.labels import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings
 from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.model import QuadrantNetwork
@@ -46,8 +47,6 @@ from moodcue_mer_indexer.training.heads import (
 )
 from moodcue_mer_indexer.training.package import package_model
 from moodcue_mer_indexer.training.quantize import quantize
-
-__all__ = ["RunSettings", "TrainingError", "train"]
 
 log = structlog.get_logger(__name__)
 

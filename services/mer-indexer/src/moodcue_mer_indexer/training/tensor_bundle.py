@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from moodcue.errors import MoodcueError
 
-__all__ = ["CheckpointError", "read_tensors"]
-
 _FOOTER_BYTES: Final = 48
 _TRAILER_BYTES: Final = 5  # of a block: compression and checksum
 _FLOAT32: Final = 1
