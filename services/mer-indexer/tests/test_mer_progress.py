@@ -2,8 +2,8 @@ import io
 import sys
 
 import pytest
+from structlog.testing import capture_logs
 
-from moodcue_mer_indexer import progress
 from moodcue_mer_indexer.progress import show_progress
 
 
@@ -24,16 +24,23 @@ def test_a_terminal_shows_a_bar_and_all_items_come(monkeypatch: pytest.MonkeyPat
 
 
 def test_elsewhere_a_line_comes_now_and_then_and_nothing_on_stdout(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = iter([0.0, 1.0, 16.0, 20.0])
-    monkeypatch.setattr("moodcue_mer_indexer.progress.time.monotonic", lambda: next(clock))
-    lines: list[dict[str, object]] = []
-    monkeypatch.setattr(progress.log, "info", lambda _, **values: lines.append(values))
 
-    assert list(show_progress("abc", total=3, label="Listening")) == ["a", "b", "c"]
+    with capture_logs() as lines:
+        shown = show_progress("abc", total=3, label="Listening", clock=lambda: next(clock))
+        assert list(shown) == ["a", "b", "c"]
 
     assert lines == [
-        {"step": "Listening", "done": 2, "total": 3, "per_second": 0.12, "seconds_left": 8}
+        {
+            "event": "step.progress",
+            "log_level": "info",
+            "step": "Listening",
+            "done": 2,
+            "total": 3,
+            "per_second": 0.12,
+            "seconds_left": 8,
+        }
     ]
     assert capsys.readouterr().out == ""

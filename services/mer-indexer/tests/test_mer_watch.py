@@ -313,7 +313,7 @@ def test_a_watching_process_keeps_the_index_fresh(
     assert builds[0]["announced"]
     assert sum(build["analysed"] for build in builds) == 2
     assert sum("bad.mp3" in build["failures"] for build in builds) == 1
-    skipped = [line for line in lines(tmp_path / "log") if line["event"] == "file skipped"]
+    skipped = [line for line in lines(tmp_path / "log") if line["event"] == "file.skipped"]
     assert [line["path"] for line in skipped] == ["bad.mp3"]
 
 
@@ -339,7 +339,7 @@ def test_a_watching_process_that_is_stopped_in_a_build_goes_on_there(
 
     (build,) = lines(tmp_path / "results")
     assert (build["songs"], build["failed"]) == (1, 1)
-    skipped = [line for line in lines(log) if line["event"] == "file skipped"]
+    skipped = [line for line in lines(log) if line["event"] == "file.skipped"]
     assert [line["path"] for line in skipped] == ["a.flac"]
 
 

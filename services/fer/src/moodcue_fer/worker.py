@@ -36,7 +36,7 @@ RETRY_SECONDS: Final = 0.1
 CONTROL_HWM: Final = 16
 """Control messages that wait for the broker; frames are bounded by the one that is asked for."""
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class Worker:
@@ -117,7 +117,7 @@ class Worker:
         self._next_ask = now + (ASK_SECONDS if connected else RETRY_SECONDS)
         if connected != self._connected:
             self._connected = connected
-            log.info("broker.connected" if connected else "broker.lost")
+            _log.info("broker.connected" if connected else "broker.lost")
 
     def _send(self, message: Control) -> bool:
         try:
@@ -142,7 +142,7 @@ class Worker:
 
     def _refuse(self, reason: str) -> None:
         self._metrics.refuse()
-        log.warning("frame.refused", reason=reason)
+        _log.warning("frame.refused", reason=reason)
         # Its id is unknown, so it cannot be named as done: leave, and come back as a new worker.
         self._send(WorkerBye(worker=self._source, done=self._done))
 
@@ -153,9 +153,8 @@ class Worker:
         self._reading.ask()
         try:
             analysis, detail = self._read(message.body, frame, laps)
-        except Exception as error:
-            # The next frame may be read, and if none is, the health check says so.
-            log.exception("frame.failed", camera=frame.camera, trace=frame.trace)
+        except Exception as error:  # noqa: BLE001 - the next frame may be read; else health says so
+            _log.exception("frame.failed", camera=frame.camera, trace=frame.trace)
             self._metrics.fail()
             self._reading.fail(f"{type(error).__name__}: {error}")
             return
@@ -189,7 +188,7 @@ class Worker:
         if laps is not None:
             laps.lap("send")
             self._trace(frame, event, laps)
-        log.debug("frame.read", camera=frame.camera, status=event.status.value, trace=frame.trace)
+        _log.debug("frame.read", camera=frame.camera, status=event.status.value, trace=frame.trace)
 
     def _trace(self, frame: Frame, event: FaceEmotion, laps: Laps) -> None:
         if self._tracer is not None:
@@ -215,7 +214,7 @@ class Worker:
             laps.lap("decode")
             return self._analyser.analyse(grey, moment, on_stage=laps.lap), ""
         except PictureError as error:
-            log.warning("frame.bad", reason=str(error))
+            _log.warning("frame.bad", reason=str(error))
             return None, str(error)
 
     def _counters(self) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ from moodcue_mer_indexer.model import MerModel
 from moodcue_mer_indexer.processes import Died, allow_seconds, run_in_order
 from moodcue_mer_indexer.tags import SongTags, read_tags
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -148,9 +148,8 @@ def unless_bad(path: Path, work: Callable[[], T]) -> T | Failure:
             remedy="check its permissions and the disk",
             lasting=False,
         )
-    except Exception as error:
-        # A library that stumbles over a file must not end the run; the log has the details.
-        log.exception("file not understood", path=str(path))
+    except Exception as error:  # noqa: BLE001 - a library that stumbles must not end the run
+        _log.exception("file.not_understood", path=str(path))
         return Failure(
             kind="unexpected",
             reason=f"could not be analysed ({type(error).__name__}: {error})",

@@ -31,7 +31,7 @@ from moodcue_mer_indexer.watch import LibraryWatch
 
 SERVICE = "mer-indexer"
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 Report = Callable[[dict[str, Any]], None]
 """Takes the summary of a build, fit for JSON."""
@@ -53,7 +53,7 @@ def run(settings: IndexerSettings, *, report: Report) -> None:
         watch(settings, report=report)
         return
     configure_logging(service=SERVICE, instance=settings.instance, level=settings.log_level)
-    log.info("service.started", **settings.masked())
+    _log.info("service.started", **settings.masked())
     report(build_and_announce(_music_folder(settings), settings=settings))
 
 
@@ -205,7 +205,7 @@ def _music_folder(settings: IndexerSettings) -> Path:
                 f"{music} holds no music, is it mounted? Its index stays as it is; to begin anew, "
                 f"remove {settings.index_dir}"
             )
-        log.warning("music.missing", folder=str(music), instead=str(settings.compose_dir))
+        _log.warning("music.missing", folder=str(music), instead=str(settings.compose_dir))
     _compose(settings)
     return settings.compose_dir
 
@@ -237,4 +237,4 @@ def _compose(settings: IndexerSettings) -> None:
         workers=settings.workers,
     )
     for piece, _ in show_progress(composed, total=len(planned), label="Composing"):
-        log.debug("piece composed", file=piece.file_name)
+        _log.debug("piece.composed", file=piece.file_name)

@@ -19,7 +19,7 @@ from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.publish import Origin, check_index_folder, publish_index, song_id
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _END_SECONDS = 20.0
 """How much of a song is its opening, and its ending: about as long as a fade."""
@@ -141,8 +141,8 @@ def _find(
 
 
 def _warn(relative: str, failure: Failure) -> None:
-    log.warning(
-        "file skipped",
+    _log.warning(
+        "file.skipped",
         path=relative,
         kind=failure.kind,
         reason=failure.reason,

@@ -19,7 +19,7 @@ from moodcue_mer_indexer.labels import DatasetError, LabelledSong
 from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.progress import show_progress
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 TRAINING_SONGS = "training_songs.txt"
 """File of a model folder: the digest of every song that the model was trained on."""
@@ -57,8 +57,9 @@ def evaluate_model(data: Path, *, model_folder: Path, workers: int) -> dict[str,
     unseen = [song for song in usable if song.file not in seen]
     protocol = "held out" if not seen else "mixed" if unseen else "training songs"
     if seen:
-        log.warning(
-            "songs of the training set are no measure of quality",
+        _log.warning(
+            "evaluation.of_training_songs",
+            reason="songs of the training set are no measure of quality",
             seen_in_training=len(seen),
             remedy="give other songs, or --out-of-fold with the folder of the training run",
         )
@@ -132,7 +133,7 @@ def _listen(
     )
     for song in songs:
         if isinstance(answer := answers[song.path], Failure):
-            log.warning("file skipped", path=song.file, reason=answer.reason, remedy=answer.remedy)
+            _log.warning("file.skipped", path=song.file, reason=answer.reason, remedy=answer.remedy)
     return answers
 
 

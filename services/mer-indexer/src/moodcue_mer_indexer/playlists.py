@@ -11,7 +11,7 @@ from moodcue.library_index import read_manifest
 from moodcue.songs import Song, open_songs
 from moodcue_mer_indexer.moods import places_by_mood
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _MARK = "# made by moodcue-mer-indexer"
 
@@ -74,7 +74,7 @@ def playlist(songs: Iterable[Song], *, title: str, root: Path, start: Path | Non
     for song in songs:
         path = str(root / song.path)
         if "\n" in path or "\r" in path:
-            log.warning("song left out", path=path, reason="a playlist has a path on one line")
+            _log.warning("song.left_out", path=path, reason="a playlist has a path on one line")
             continue
         seconds = round(song.duration_seconds) or -1
         lines.append(f"#EXTINF:{seconds},{_one_line(f'{song.artist} - {song.title}')}")

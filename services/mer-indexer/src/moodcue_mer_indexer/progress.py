@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import structlog
@@ -18,19 +18,28 @@ from rich.progress import (
 )
 from rich.text import Text
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _LOG_INTERVAL_SECONDS = 10.0
 
 T = TypeVar("T")
 
 
-def show_progress(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
-    """Yield the items and show on stderr how many of the total have come."""
+def show_progress(
+    items: Iterable[T], *, total: int, label: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[T]:
+    """Yield the items and show on stderr how many of the total have come.
+
+    Args:
+        items: Yielded as they come.
+        total: How many there will be.
+        label: What is done with them.
+        clock: Seconds that never step; decides when a line is logged.
+    """
     if sys.stderr.isatty():
         yield from _bar(items, total=total, label=label)
     else:
-        yield from _lines(items, total=total, label=label)
+        yield from _lines(items, total=total, label=label, clock=clock)
 
 
 def _bar(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
@@ -52,16 +61,18 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.completed / task.elapsed:.1f}/s" if task.elapsed else "")
 
 
-def _lines(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
-    started = logged = time.monotonic()
+def _lines(
+    items: Iterable[T], *, total: int, label: str, clock: Callable[[], float]
+) -> Iterator[T]:
+    started = logged = clock()
     for done, item in enumerate(items, start=1):
         yield item
-        now = time.monotonic()
+        now = clock()
         if now >= logged + _LOG_INTERVAL_SECONDS:
             logged = now
             rate = done / (now - started)
-            log.info(
-                "progress",
+            _log.info(
+                "step.progress",
                 step=label,
                 done=done,
                 total=total,

@@ -24,7 +24,7 @@ from moodcue.errors import MoodcueError
 from moodcue.health import Problem
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 0.25
 
@@ -101,7 +101,7 @@ class LibraryWatch:
                             break
             except OSError as error:
                 # No such folder, or more folders than the system will watch.
-                log.warning("changes are not told", folder=str(self._music), reason=str(error))
+                _log.warning("changes.not_told", folder=str(self._music), reason=str(error))
                 yield
                 _pause(due - time.monotonic(), stop, tick)
 
@@ -142,7 +142,7 @@ class LibraryWatch:
 
     def _note(self, problem: str) -> None:
         if problem != self._problem:
-            log.warning("index not renewed", reason=problem)
+            _log.warning("index.not_renewed", reason=problem)
         self._problem = problem
 
 

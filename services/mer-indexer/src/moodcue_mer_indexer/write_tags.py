@@ -16,7 +16,7 @@ from moodcue_mer_indexer.moods import is_sure
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.rewrite import rewrite_mood
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 def write_tags(
@@ -47,10 +47,9 @@ def write_tags(
             "it was built from"
         )
     songs = open_songs(index, manifest)
-    log.info(
-        "takes these fields out of the tags of the files, and changes nothing else"
-        if remove
-        else "writes these fields into the tags of the files, and changes nothing else",
+    _log.info(
+        "tags.removing" if remove else "tags.writing",
+        detail="nothing else in the files is changed",
         fields=FIELDS,
         songs=len(songs),
         folder=str(music),

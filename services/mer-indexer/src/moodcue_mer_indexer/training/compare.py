@@ -34,7 +34,7 @@ from moodcue_mer_indexer.training.files import write_json
 from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs
 from moodcue_mer_indexer.training.folds import SPLIT_SEED, assign_folds
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 COMPARED_MEL: Final = MelSettings(
     sample_rate=16_000,
@@ -142,7 +142,7 @@ def _measure(
         answer = _held_out(data, folder=folder, settings=settings, fold=fold)
         probabilities[unseen] = answer["probabilities"]
         seconds += answer["seconds"]
-        log.info("fold done", architecture=settings.architecture, input=spectrogram, fold=fold)
+        _log.info("fold.done", architecture=settings.architecture, input=spectrogram, fold=fold)
     network = build_network(settings.architecture, n_mels=data.mel.n_mels, dropout=settings.dropout)
     return {
         "architecture": settings.architecture,

@@ -48,7 +48,7 @@ from moodcue_mer_indexer.training.heads import (
 from moodcue_mer_indexer.training.package import package_model
 from moodcue_mer_indexer.training.quantize import quantize
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 CALIBRATION_SONGS: Final = 96
 """Songs of which one patch each decides the ranges of the eight bits."""
@@ -168,7 +168,7 @@ def train(
             dataset=dataset,
             metrics=metrics if final else {},
         )
-        log.info("model written", folder=str(folder))
+        _log.info("model.written", folder=str(folder))
     return metrics
 
 
@@ -218,7 +218,7 @@ def _cross_validate(data: _Data, *, run: RunSettings) -> tuple[list[Heads], NDAr
         )
         logits[unseen] = song_logits(heads, [data.figures[i] for i in unseen.tolist()])
         trained.append(heads)
-        log.info("fold done", fold=fold)
+        _log.info("fold.done", fold=fold)
     return trained, logits
 
 
