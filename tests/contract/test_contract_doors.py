@@ -14,8 +14,7 @@ from webhook_receiver import receiver
 from websockets.sync.client import connect
 
 import moodcue
-from moodcue.cli import as_json
-from moodcue.codec import Message, decode_event
+from moodcue.codec import Message, as_json, decode_event
 from moodcue.topics import Family, topic
 
 pytestmark = pytest.mark.mqtt

@@ -6,14 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from moodcue import __version__
 from moodcue.arguments import emotions, point, seconds, whole_number
 from moodcue.asking import ask
 from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, MAX_PORT, BusAddress, Port
 from moodcue.client import subscribe
-from moodcue.codec import Message
+from moodcue.codec import Message, as_json
 from moodcue.errors import MoodcueError, ProtocolError, SettingsError
 from moodcue.events import (
     AnyEvent,
@@ -171,12 +169,6 @@ def _broker_runs(host: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def as_json(message: Message) -> str:
-    """Return one line of JSON: the event and its topic."""
-    fields = {"topic": message.topic, **msgspec.to_builtins(message.event)}
-    return msgspec.json.encode(fields).decode()
 
 
 def as_text(event: AnyEvent) -> str:

@@ -1,4 +1,4 @@
-"""Events as frames on the wire: `[topic, header, body?]`, the header being MessagePack."""
+"""Events as frames on the wire, `[topic, header, body?]` with a MessagePack header, and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,3 +76,9 @@ def from_frames(frames: Sequence[bytes]) -> Message:
         raise ProtocolError(f"topic {frames[0][:40]!r} is not UTF-8") from None
     event = decode_event(frames[1])
     return Message(topic, event, frames[2] if len(frames) == _MAX_FRAMES else b"")
+
+
+def as_json(message: Message) -> str:
+    """Return one line of JSON, for those who read no MessagePack: the event and its topic."""
+    fields = {"topic": message.topic, **msgspec.to_builtins(message.event)}
+    return msgspec.json.encode(fields).decode()

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from moodcue.cli import as_json
-from moodcue.codec import Message
+from moodcue.codec import Message, as_json
 from moodcue.events import AnyEvent, Recommendation, Status
 from moodcue.topics import Family, family_of
 from moodcue.tracing import Laps, Step, Tracer

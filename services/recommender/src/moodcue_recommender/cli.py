@@ -7,8 +7,7 @@ from pathlib import Path
 import msgspec
 
 from moodcue import __version__
-from moodcue.cli import as_json
-from moodcue.codec import Message
+from moodcue.codec import Message, as_json
 from moodcue.errors import ProtocolError
 from moodcue.events import SongMatch
 from moodcue.lifecycle import run_command
