@@ -131,11 +131,10 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Running:
-    """What the frame around a service gives to its loop."""
+    """What a service's loop heeds: set when it is to stop, and the sign of life that it gives."""
 
     stop: threading.Event
     pulse: Pulse
-    registry: CollectorRegistry
 
 
 @contextmanager
@@ -181,7 +180,7 @@ def running(
             )
         )
         log.info("service.started", version=__version__, health=health.port, **settings.masked())
-        yield Running(stop, pulse, registry)
+        yield Running(stop, pulse)
         log.info("service.stopped")
 
 

@@ -36,7 +36,7 @@ def run(settings: AggregatorSettings) -> int:
             stall_seconds=settings.stall_seconds,
             tracer=tracer,
         ) as aggregator,
-        running(settings, service=SERVICE, registry=registry, ready=aggregator.ready) as frame,
+        running(settings, service=SERVICE, registry=registry, ready=aggregator.ready) as process,
     ):
         heartbeat = Heartbeat(
             publisher=publisher,
@@ -45,5 +45,5 @@ def run(settings: AggregatorSettings) -> int:
             counters=aggregator.counters,
             problem=aggregator.ready,
         )
-        aggregator.run(frame, heartbeat, wait_seconds=settings.broker_wait_seconds)
+        aggregator.run(process, heartbeat, wait_seconds=settings.broker_wait_seconds)
     return 0

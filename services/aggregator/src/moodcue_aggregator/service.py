@@ -122,7 +122,7 @@ class Aggregator:
         """Restore what was open, then work until told to stop.
 
         Args:
-            running: the frame of the service.
+            running: says when to stop, and takes signs of life.
             heartbeat: ticked here.
             wait_seconds: how long the broker may take to appear and to send its history.
 

@@ -66,9 +66,9 @@ def run(settings: BrokerSettings) -> int:
         zmq.Context() as context,
         bound_sockets(context, address) as sockets,
         opened_tracer(settings, service=SERVICE) as tracer,
-        running(settings, service=SERVICE, registry=registry, alive=sockets.problem) as frame,
+        running(settings, service=SERVICE, registry=registry, alive=sockets.problem) as process,
     ):
         broker, heartbeat = build(settings, sockets, registry, tracer=tracer)
         _log.info("broker.listening", host=address.host, port=address.port, encrypted=bool(keys))
-        broker.run(frame, heartbeat)
+        broker.run(process, heartbeat)
     return 0

@@ -160,7 +160,7 @@ def run(settings: FerSettings) -> int:
             registry=registry,
             alive=worker.failing,
             ready=worker.problem,
-        ) as frame,
+        ) as process,
     ):
-        worker.run(frame.stop, pulse=frame.pulse)
+        worker.run(process.stop, pulse=process.pulse)
     return 0

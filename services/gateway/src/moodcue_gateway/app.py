@@ -185,7 +185,7 @@ def run(settings: GatewaySettings) -> int:
         tracer = stack.enter_context(opened_tracer(settings, service=SERVICE))
         parts = build_parts(settings, registry, tracer=tracer)
         listening = stack.enter_context(listen(settings))
-        frame = stack.enter_context(
+        process = stack.enter_context(
             running(settings, service=SERVICE, registry=registry, ready=lambda: parts.unready)
         )
         port = listening.getsockname()[1]
@@ -193,9 +193,9 @@ def run(settings: GatewaySettings) -> int:
         server = create_server(settings, parts)
 
         def on_alive() -> None:
-            frame.pulse.beat()
+            process.pulse.beat()
             # A signal that came before uvicorn began to watch for them.
-            server.should_exit = server.should_exit or frame.stop.is_set()
+            server.should_exit = server.should_exit or process.stop.is_set()
 
         parts.on_alive = on_alive
         server.run(sockets=[listening])

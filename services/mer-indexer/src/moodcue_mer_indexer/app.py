@@ -78,7 +78,7 @@ def watch(settings: IndexerSettings, *, report: Report) -> None:
         Publisher(
             context, settings.bus_address(), source=new_source(SERVICE, settings.instance)
         ) as publisher,
-        running(settings, service=SERVICE, registry=registry, ready=library.problem) as frame,
+        running(settings, service=SERVICE, registry=registry, ready=library.problem) as process,
     ):
         heartbeat = Heartbeat(
             publisher=publisher,
@@ -89,10 +89,10 @@ def watch(settings: IndexerSettings, *, report: Report) -> None:
         )
 
         def tick() -> None:
-            frame.pulse.beat()
+            process.pulse.beat()
             heartbeat.tick()
 
-        library.run(frame.stop, tick, first=renewal.compose_if_empty)
+        library.run(process.stop, tick, first=renewal.compose_if_empty)
 
 
 @dataclass

@@ -52,7 +52,7 @@ def run(settings: RecommenderSettings) -> int:
             metrics=metrics,
             tracer=stack.enter_context(opened_tracer(settings, service=SERVICE)),
         )
-        frame = stack.enter_context(
+        process = stack.enter_context(
             running(
                 settings,
                 service=SERVICE,
@@ -69,7 +69,7 @@ def run(settings: RecommenderSettings) -> int:
             counters=service.counters,
             problem=service.problem,
         )
-        service.run(frame, heartbeat)
+        service.run(process, heartbeat)
     return 0
 
 
