@@ -44,12 +44,13 @@ def load_baseline(path: Path, *, manifest: ModelManifest) -> Vector:
         found = msgspec.json.decode(path.read_bytes(), type=NeutralBaseline)
     except (OSError, msgspec.DecodeError) as error:
         raise MoodcueError(
-            f"{path} is no neutral baseline: {error}; make one: moodcue-fer baseline PICTURE…"
+            f"{path} is no neutral baseline: {error}; make one: "
+            f"moodcue-fer baseline CLIP --out {path}"
         ) from error
     if found.model_sha256 != manifest.sha256:
         raise MoodcueError(
             f"{path} was made with another model than {manifest.name} {manifest.version}; make "
-            "it again: moodcue-fer baseline PICTURE…"
+            f"it again: moodcue-fer baseline CLIP --out {path}"
         )
     return np.array(found.log_probabilities, dtype=np.float64)
 
