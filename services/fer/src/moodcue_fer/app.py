@@ -32,9 +32,8 @@ from moodcue_fer.personal import (
 )
 from moodcue_fer.search import FaceSearch
 from moodcue_fer.settings import FerSettings
-from moodcue_fer.worker import Worker
+from moodcue_fer.worker import SERVICE, Worker
 
-SERVICE = "fer"
 LOOPBACK_MS: Final = 1000
 LOOPBACK_STEP_SECONDS: Final = 0.02
 
