@@ -18,7 +18,7 @@ from moodcue.identity import new_id, new_source, new_trace
 from moodcue.topics import Family, topic
 from moodcue_camera.encoding import encode_jpeg
 from moodcue_camera.moods import parse_moods
-from moodcue_camera.synthetic import SyntheticCamera
+from moodcue_camera.synthetic import SyntheticPeople
 
 CONNECT_SECONDS: Final = 30.0
 LONGEST_SLEEP_SECONDS: Final = 0.02
@@ -180,7 +180,7 @@ def people(count: int, *, pictures: int, rate: float) -> list[list[bytes]]:
     """
     drawn = []
     for seed in range(count):
-        camera = SyntheticCamera(parse_moods(MOODS), seed=seed)
+        camera = SyntheticPeople(parse_moods(MOODS), seed=seed)
         images = [camera.picture_at(number / rate) for number in range(pictures)]
         once = [
             encode_jpeg(image, quality=JPEG_QUALITY).data for image in images if image is not None

@@ -15,7 +15,7 @@ import numpy as np
 
 from moodcue.taxonomy import EMOTIONS
 from moodcue_camera.moods import Mood
-from moodcue_camera.synthetic import SyntheticCamera
+from moodcue_camera.synthetic import SyntheticPeople
 from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.faces import GreyPicture, crop_face
 from moodcue_fer.model import FerModel
@@ -59,7 +59,7 @@ def main() -> int:
 
 def frames(seed: int) -> list[GreyPicture]:
     """Return somebody with each emotion, as the face service sees it, shape (480, 640) each."""
-    camera = SyntheticCamera(tuple(Mood(name, MOOD_SECONDS) for name in EMOTIONS), seed=seed)
+    camera = SyntheticPeople(tuple(Mood(name, MOOD_SECONDS) for name in EMOTIONS), seed=seed)
     middles = MOOD_SECONDS * (np.arange(len(EMOTIONS)) + 0.5)
     images = [np.asarray(camera.picture_at(float(seconds))) for seconds in middles]
     return [np.asarray(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), np.uint8) for one in images]

@@ -161,7 +161,7 @@ class Feed:
     ("service", "target"),
     [
         ("broker", "moodcue_broker.service:Broker.turn"),
-        ("camera", "moodcue_camera.synthetic:SyntheticCamera.picture_at"),
+        ("camera", "moodcue_camera.synthetic:SyntheticPeople.picture_at"),
         ("aggregator", "moodcue_aggregator.service:Aggregator.turn"),
         ("recommender", "moodcue_recommender.service:RecommenderService._turn"),
         ("gateway", "moodcue_gateway.parts:Parts.check"),

@@ -9,7 +9,7 @@ import pytest
 from moodcue.taxonomy import EMOTIONS
 from moodcue_camera import generator as camera_generator
 from moodcue_camera.moods import TRANSITION_SECONDS, parse_moods
-from moodcue_camera.synthetic import SyntheticCamera
+from moodcue_camera.synthetic import SyntheticPeople
 from moodcue_fer import generator as fer_generator
 from moodcue_fer.detectors import HaarDetector
 from moodcue_fer.faces import crop_face
@@ -20,7 +20,7 @@ GENERATOR: Path = camera_generator.SHIPPED_GENERATOR
 STEP_SECONDS = 0.7
 
 
-def read(camera: SyntheticCamera, seconds: float, *, model: FerModel) -> str | None:
+def read(camera: SyntheticPeople, seconds: float, *, model: FerModel) -> str | None:
     image = camera.picture_at(seconds)
     assert image is not None
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -34,7 +34,7 @@ def read(camera: SyntheticCamera, seconds: float, *, model: FerModel) -> str | N
 @pytest.mark.parametrize("script", ["sad 20 s -> happy 20 s", "surprise 20, neutral 20"])
 def test_the_served_model_reads_what_the_script_says_in_nearly_every_picture(script: str) -> None:
     moods = parse_moods(script)
-    camera, model = SyntheticCamera(moods, seed=0), FerModel()
+    camera, model = SyntheticPeople(moods, seed=0), FerModel()
     right = []
     for number, mood in enumerate(moods):
         held = np.arange(TRANSITION_SECONDS, mood.seconds, STEP_SECONDS) + 20 * number

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue_camera.moods import parse_moods
-from moodcue_camera.synthetic import SyntheticCamera
+from moodcue_camera.synthetic import SyntheticPeople
 
 FRAMES_PER_SECOND = 30
 """Chromium plays a file of JPEGs at this rate, again and again."""
@@ -33,7 +33,7 @@ def write_fake_video(path: Path, *, clip: Path | None = None) -> None:
 
 
 def _synthetic() -> Iterator[Picture]:
-    camera = SyntheticCamera(parse_moods("happiness 6"), seed=0)
+    camera = SyntheticPeople(parse_moods("happiness 6"), seed=0)
     for number in range(SYNTHETIC_SECONDS * SYNTHETIC_RATE):
         picture = camera.picture_at(number / SYNTHETIC_RATE)
         assert picture is not None

@@ -7,13 +7,13 @@ import pytest
 
 from moodcue_camera.moods import TRANSITION_SECONDS, parse_moods
 from moodcue_camera.sources import Image
-from moodcue_camera.synthetic import SyntheticCamera
+from moodcue_camera.synthetic import SyntheticPeople
 
 MOODS = parse_moods("happiness 20, sadness 20, neutral 20")
 
 
 def picture(seconds: float, *, seed: int = 0) -> Image:
-    image = SyntheticCamera(MOODS, seed=seed).picture_at(seconds)
+    image = SyntheticPeople(MOODS, seed=seed).picture_at(seconds)
     assert image is not None
     return image
 
@@ -27,7 +27,7 @@ def faces(image: Image | None) -> int:
 
 
 def test_a_picture_depends_on_time_and_seed_alone() -> None:
-    camera = SyntheticCamera(MOODS, seed=3)
+    camera = SyntheticPeople(MOODS, seed=3)
     for seconds in (0.0, 7.4, 20.6, 21.0, 7.4):
         np.testing.assert_array_equal(camera.picture_at(seconds), picture(seconds, seed=3))
     assert np.abs(picture(5, seed=3).astype(int) - picture(5, seed=4)).mean() > 2
@@ -53,7 +53,7 @@ def smoothed(image: Image) -> Image:
 
 
 def test_a_face_is_found_in_nearly_every_picture() -> None:
-    camera = SyntheticCamera(MOODS, seed=0)
+    camera = SyntheticPeople(MOODS, seed=0)
     times = np.arange(0, 60, 0.6)
     found = sum(faces(camera.picture_at(float(seconds))) == 1 for seconds in times)
     assert found >= 0.98 * len(times)
@@ -61,13 +61,13 @@ def test_a_face_is_found_in_nearly_every_picture() -> None:
 
 @pytest.mark.parametrize("people", [2, 3])
 def test_there_are_as_many_people_as_asked_for(people: int) -> None:
-    camera = SyntheticCamera(MOODS, seed=0, people=people)
+    camera = SyntheticPeople(MOODS, seed=0, people=people)
     counts = [faces(camera.picture_at(seconds)) for seconds in (5.0, 25.0, 45.0)]
     assert np.median(counts) == people
 
 
 def test_a_mood_leads_over_into_the_next_one_gradually() -> None:
-    camera = SyntheticCamera(MOODS, seed=0)
+    camera = SyntheticPeople(MOODS, seed=0)
     times = 20 + np.linspace(0, TRANSITION_SECONDS, 31)
     shown = [smoothed(np.asarray(camera.picture_at(float(t)), np.uint8)) for t in times]
     steps = [float(np.abs(b - a).max()) for a, b in itertools.pairwise(shown)]

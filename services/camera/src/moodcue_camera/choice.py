@@ -15,7 +15,7 @@ from moodcue_camera.moods import parse_moods
 from moodcue_camera.pacing import Backoff
 from moodcue_camera.settings import CameraSettings, mask_credentials
 from moodcue_camera.sources import LiveSource, MediaSource, SourceError
-from moodcue_camera.synthetic import SyntheticCamera
+from moodcue_camera.synthetic import SyntheticPeople
 
 _DEVICE = re.compile(r"(?:/dev/video)?(\d{1,3})")
 _URL = re.compile(r"(?:rtsps?|https?)://\S+", re.IGNORECASE)
@@ -70,7 +70,7 @@ def _live_source(
 
 def _media_source(settings: CameraSettings) -> MediaSource:
     if settings.source == "synthetic":
-        return SyntheticCamera(
+        return SyntheticPeople(
             parse_moods(settings.moods), seed=settings.seed, people=settings.people
         )
     path = Path(settings.source).expanduser()

@@ -1,4 +1,4 @@
-"""The synthetic camera: people who do not exist, who show scripted moods in changing light."""
+"""The synthetic source: people who do not exist, who show scripted moods in changing light."""
 
 from moodcue.taxonomy import EMOTIONS
 from moodcue_camera.figure import FACE_CENTRE, Figure
@@ -8,8 +8,8 @@ from moodcue_camera.scene import Scene
 from moodcue_camera.sources import Image
 
 
-class SyntheticCamera:
-    """Pictures of people that need no file and no camera; it never ends.
+class SyntheticPeople:
+    """A `MediaSource` that needs no file and no camera, and never ends.
 
     The picture of a media time depends on that time, the script and the seed alone.
 
