@@ -13,8 +13,8 @@ from moodcue_camera.live import Capture, LiveReader, open_stream, open_webcam
 from moodcue_camera.metrics import CameraMetrics
 from moodcue_camera.moods import parse_moods
 from moodcue_camera.pacing import Backoff
-from moodcue_camera.settings import CameraSettings, mask_credentials
-from moodcue_camera.sources import LiveSource, MediaSource, SourceError
+from moodcue_camera.settings import CameraSettings
+from moodcue_camera.sources import LiveSource, MediaSource, SourceError, mask_credentials
 from moodcue_camera.synthetic import SyntheticPeople
 
 _DEVICE = re.compile(r"(?:/dev/video)?(\d{1,3})")

@@ -13,8 +13,7 @@ import structlog
 from moodcue.health import Problem, Pulse
 from moodcue.identity import Clock
 from moodcue_camera.pacing import Backoff, Seconds
-from moodcue_camera.settings import mask_credentials
-from moodcue_camera.sources import Image, LivePicture, SourceError
+from moodcue_camera.sources import Image, LivePicture, SourceError, mask_credentials
 
 _OPEN_TIMEOUT_MS = 5000
 _READ_TIMEOUT_MS = 5000

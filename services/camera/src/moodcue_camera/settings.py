@@ -1,6 +1,5 @@
 """Settings of the camera, `MOODCUE_CAMERA_...`."""
 
-import re
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -8,13 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
 from moodcue_camera.moods import parse_moods
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def mask_credentials(url: str) -> str:
-    """Hide user and password of a URL: `rtsp://***@host/path`."""
-    return _CREDENTIALS.sub("***@", url)
+from moodcue_camera.sources import mask_credentials
 
 
 class CameraSettings(ServiceSettings):

@@ -1,5 +1,6 @@
 """What a source of pictures is: media that is asked by time, or live pictures that come by."""
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from moodcue.health import Problem
 
 Image = npt.NDArray[np.uint8]
 """BGR picture, shape (height, width, 3)."""
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class SourceError(MoodcueError):
@@ -82,3 +85,8 @@ class LiveSource(Protocol):
 
     def stop(self) -> None:
         """End receiving."""
+
+
+def mask_credentials(url: str) -> str:
+    """Hide user and password of a URL: `rtsp://***@host/path`."""
+    return _CREDENTIALS.sub("***@", url)
