@@ -48,7 +48,7 @@ STEPS_PER_UNIT: Final = 127
 """Of valence and arousal in a stored trajectory."""
 
 UNKNOWN_ARTIST: Final = "Unknown artist"
-"""Stands where a file names no artist; some files say it themselves, in any case."""
+"""Stands where a file names no artist; some files say it themselves, see `known_artist`."""
 
 _LARGEST_ID: Final = 2**63 - 1
 _ONE: Final = "SELECT * FROM songs WHERE place = ?"
@@ -291,6 +291,11 @@ class SongTable:
             tags=decode(row["tags"], type=Tags),
             duplicates=decode(row["duplicates"], type=tuple[str, ...]),
         )
+
+
+def known_artist(artist: str) -> str:
+    """Return the name of an artist, "" where it only says that nobody knows."""
+    return "" if artist.strip().casefold() == UNKNOWN_ARTIST.casefold() else artist
 
 
 def open_songs(index: Path, manifest: IndexManifest) -> SongTable:

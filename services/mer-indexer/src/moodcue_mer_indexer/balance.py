@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.moods import POINT_WORDS
-from moodcue.songs import UNKNOWN_ARTIST, SongTable
+from moodcue.songs import SongTable, known_artist
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.moods import SURE, nearest, quadrant_name
 
@@ -88,10 +88,10 @@ def balance_of(songs: SongTable) -> Balance:
     """Return the figures of a library; each song is read once."""
     artists, seconds, duplicates = set(), 0.0, 0
     for song in songs:
-        artists.add(song.artist.casefold())
+        artists.add(known_artist(song.artist).casefold())
         seconds += song.duration_seconds
         duplicates += len(song.duplicates)
-    artists.discard(UNKNOWN_ARTIST.casefold())
+    artists.discard("")
     where = quadrants_of(songs)
     sure = songs.quadrants.max(axis=1) >= SURE
     return Balance(

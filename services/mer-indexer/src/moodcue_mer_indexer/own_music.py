@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from moodcue.songs import UNKNOWN_ARTIST
+from moodcue.songs import known_artist
 from moodcue.taxonomy import QUADRANTS
 from moodcue_mer_indexer.audio import AUDIO_SUFFIXES
 from moodcue_mer_indexer.labels import (
@@ -132,5 +132,4 @@ def _label(row: dict[str, str], *, table: Path) -> tuple[int, tuple[float, ...]]
 
 
 def _artist(path: Path, *, file: str) -> str:
-    artist = read_tags(path).artist
-    return file if artist == UNKNOWN_ARTIST else artist
+    return known_artist(read_tags(path).artist) or file

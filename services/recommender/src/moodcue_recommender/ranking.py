@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moodcue.events import SongMatch
-from moodcue.songs import UNKNOWN_ARTIST, Song
+from moodcue.songs import Song, known_artist
 from moodcue.taxonomy import EMOTIONS, emotions_at
 from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
@@ -169,8 +169,7 @@ def _following(
 
 
 def _artist(song: Song) -> str:
-    artist = song.artist.strip().casefold()
-    return "" if artist == UNKNOWN_ARTIST.casefold() else artist
+    return known_artist(song.artist).strip().casefold()
 
 
 def _recording(song: Song) -> str:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from moodcue.errors import ProtocolError
 from moodcue.events import EmotionWindow, Feedback, HoldReason, Mode, RecommendationRequest
 from moodcue.moods import point_of_mood, seven_of_mood
-from moodcue.songs import UNKNOWN_ARTIST
+from moodcue.songs import known_artist
 from moodcue.taxonomy import BASIC_7, emotions_at
 from moodcue_recommender.library import Library
 from moodcue_recommender.rooms import (
@@ -199,6 +199,10 @@ def _told(
     if library is None or number not in library.songs:
         raise ProtocolError(f"there is no song {feedback.song} in the library")
     song = library.songs.song(number)
-    artist = "" if song.artist.casefold() == UNKNOWN_ARTIST.casefold() else song.artist
-    said = min(time, _LATEST)
-    return taste.after(feedback, title=song.title, artist=artist, time=said, rules=rules.taste)
+    return taste.after(
+        feedback,
+        title=song.title,
+        artist=known_artist(song.artist),
+        time=min(time, _LATEST),
+        rules=rules.taste,
+    )
