@@ -68,7 +68,10 @@ def emotions_at(*, valence: float, arousal: float) -> tuple[float, ...]:
 
 
 def quadrant_of(*, valence: float, arousal: float) -> str:
-    """Name Russell's quadrant of a point of the valence-arousal plane (each -1..1)."""
+    """Name Russell's quadrant of a point of the valence-arousal plane (each -1..1).
+
+    An axis belongs to its positive side.
+    """
     if arousal >= 0:
         return "Q1" if valence >= 0 else "Q2"
     return "Q4" if valence >= 0 else "Q3"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from moodcue.errors import MoodcueError
-from moodcue.taxonomy import QUADRANTS
+from moodcue.taxonomy import QUADRANTS, quadrant_of
 from moodcue_mer_indexer.emotion import Moment
 
 RATING_DEVIATION: Final = 0.37
@@ -51,10 +51,8 @@ def certain(quadrant: int) -> tuple[float, ...]:
 
 
 def quadrant_at(*, valence: float, arousal: float) -> int:
-    """Return the quadrant of a point of the plane; an axis belongs to its positive side."""
-    if arousal >= 0:
-        return 0 if valence >= 0 else 1
-    return 3 if valence >= 0 else 2
+    """Return the place in `QUADRANTS` of a point of the plane, 0 to 3."""
+    return QUADRANTS.index(quadrant_of(valence=valence, arousal=arousal))
 
 
 def quadrant_probabilities(

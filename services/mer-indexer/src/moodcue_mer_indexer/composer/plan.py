@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from moodcue.taxonomy import quadrant_of
+
 MODES: dict[str, tuple[int, ...]] = {
     "lydian": (0, 2, 4, 6, 7, 9, 11),
     "ionian": (0, 2, 4, 5, 7, 9, 11),
@@ -123,9 +125,8 @@ def make_plan(*, valence: float, arousal: float, generator: np.random.Generator)
 
 
 def _style(*, valence: float, arousal: float) -> Style:
-    if arousal >= 0:
-        return Style.DANCE if valence >= 0 else Style.STORM
-    return Style.MEADOW if valence >= 0 else Style.LAMENT
+    styles = {"Q1": Style.DANCE, "Q2": Style.STORM, "Q3": Style.LAMENT, "Q4": Style.MEADOW}
+    return styles[quadrant_of(valence=valence, arousal=arousal)]
 
 
 def _mode(valence: float, *, tense: bool) -> str:
