@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from moodcue.events import (
+    MIN_PRESENCE,
     EmotionWindow,
     Face,
     FaceEmotion,
@@ -22,10 +23,6 @@ from moodcue_aggregator.window import ClosedWindow
 Vector = tuple[float, ...]
 
 _LABELS = len(EMOTIONS)
-_MIN_PRESENCE = 0.2
-"""Who is read in a smaller share of the frames with a read face does not count as a person: a
-passer-by, or what the detector took for a face."""
-
 _MAX_TRACKS = 32
 
 _HELD_PROBLEMS = {
@@ -254,7 +251,7 @@ def _disagreement(people: list[_Person], *, frames: int, rules: HoldRules) -> Ho
     Two tracks that were never read in the same frame cannot be told from one person whose track
     broke off, so they do not count as differing.
     """
-    present = [p for p in people if len(p.frames) >= _MIN_PRESENCE * frames]
+    present = [p for p in people if len(p.frames) >= MIN_PRESENCE * frames]
     total = math.fsum(person.mean.weight for person in present)
     if not present:
         return None

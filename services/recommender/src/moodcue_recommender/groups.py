@@ -9,11 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from moodcue.events import EmotionWindow, HoldReason, TrackEmotion
-
-_MIN_PRESENCE = 0.2
-"""Who is read in a smaller share of the frames with a face is a passer-by and does not count; the
-aggregator has the same rule."""
+from moodcue.events import MIN_PRESENCE, EmotionWindow, HoldReason, TrackEmotion
 
 _ROUNDS = 100
 
@@ -75,7 +71,7 @@ def gather(
 
 
 def _present(window: EmotionWindow) -> list[TrackEmotion]:
-    needed = _MIN_PRESENCE * window.frames_with_face
+    needed = MIN_PRESENCE * window.frames_with_face
     counted = [t for t in window.tracks if t.frames >= needed and sum(t.probabilities) > 0]
     return sorted(counted, key=lambda person: person.track)
 

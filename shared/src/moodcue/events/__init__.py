@@ -27,10 +27,17 @@ from moodcue.events.recommendations import (
 )
 from moodcue.events.system import IndexPublished, ServiceState, Status
 from moodcue.events.taste import Feedback, FeedbackKind, Liking, Taste, TasteEntry, TasteSubject
-from moodcue.events.windows import EmotionWindow, HoldReason, OptedOut, TrackEmotion
+from moodcue.events.windows import (
+    MIN_PRESENCE,
+    EmotionWindow,
+    HoldReason,
+    OptedOut,
+    TrackEmotion,
+)
 
 __all__ = [
     "EVENT_TYPES",
+    "MIN_PRESENCE",
     "AnyEvent",
     "Box",
     "EmotionWindow",

@@ -9,6 +9,10 @@ from msgspec import Meta
 from moodcue.events.event import Box, Event, Name, Nanoseconds, Probability, Seven, Track
 from moodcue.taxonomy import BASIC_7
 
+MIN_PRESENCE = 0.2
+"""Who is read in a smaller share of the frames with a face does not count as one of the people: a
+passer-by, or what the detector took for a face."""
+
 
 class HoldReason(StrEnum):
     """Why nothing is recommended."""
