@@ -78,8 +78,8 @@ def test_a_stream_that_falls_silent_is_reported_and_comes_back_by_itself(
         assert camera.stuck() is None
 
         server.silent.clear()
+        eventually(lambda: camera.problem() is None, "the source is well again")
         eventually(lambda: camera.shoot(0) is not None, "pictures come again")
-        assert camera.problem() is None
 
 
 def brightness_now(camera: LiveCamera) -> float:
