@@ -17,6 +17,7 @@ EMOTION_WORDS: Mapping[str, Emotion] = MappingProxyType(
         "angry": Emotion.ANGER,
         "disgusted": Emotion.DISGUST,
         "afraid": Emotion.FEAR,
+        "fearful": Emotion.FEAR,
         "scared": Emotion.FEAR,
         "happy": Emotion.HAPPINESS,
         "joyful": Emotion.HAPPINESS,

@@ -4,18 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from moodcue.taxonomy import EMOTIONS
-
-SYNONYMS: Mapping[str, str] = {
-    "angry": "anger",
-    "disgusted": "disgust",
-    "afraid": "fear",
-    "fearful": "fear",
-    "happy": "happiness",
-    "sad": "sadness",
-    "surprised": "surprise",
-}
-"""Other words for the emotions that a script may use."""
+from moodcue.moods import EMOTION_WORDS
 
 TRANSITION_SECONDS = 1.5
 MAX_MOODS = 32
@@ -48,9 +37,9 @@ def _parse_entry(entry: str) -> Mood:
     match = _ENTRY.fullmatch(entry)
     if match is None:
         raise ValueError(f"{entry.strip()!r} is no mood; write it as 'happiness 20'")
-    expression, seconds = SYNONYMS.get(match[1], match[1]), float(match[2])
-    if expression not in EMOTIONS:
-        raise ValueError(f"mood {expression!r} is unknown; known: {', '.join(EMOTIONS)}")
+    expression, seconds = EMOTION_WORDS.get(match[1]), float(match[2])
+    if expression is None:
+        raise ValueError(f"mood {match[1]!r} is unknown; known: {', '.join(EMOTION_WORDS)}")
     if not _MIN_SECONDS <= seconds <= _MAX_SECONDS:
         raise ValueError(
             f"mood {entry.strip()!r} must last {_MIN_SECONDS:g} to {_MAX_SECONDS:g} seconds"
