@@ -45,10 +45,10 @@ _LEAST = 3
 """Pictures that make a person. What the detector takes for a face is rarely seen in so many."""
 
 _PATIENCE_SECONDS = 5.0
-"""How long more descriptions are waited for, and"""
+"""How long more descriptions of somebody who may be known are waited for."""
 
 _FOREIGN = 2.5
-"""the difference, in shares of what is allowed, from which on they are not."""
+"""Difference, in shares of what is allowed, above which somebody is nobody known for sure."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from moodcue.errors import MoodcueError
 
 FILE = "recommendations.sqlite"
 _LOCK = "recommender.lock"
-_VERSION = 2
 _SCHEMAS = (
     """
     CREATE TABLE recommendations (
@@ -47,6 +46,8 @@ _SCHEMAS = (
     """,
 )
 """What each version added; a file of an earlier one gets what it lacks."""
+
+_VERSION = len(_SCHEMAS)
 
 
 class StateError(MoodcueError):
