@@ -13,7 +13,7 @@ from moodcue_broker.metrics import BrokerMetrics
 from moodcue_camera.metrics import CameraMetrics
 from moodcue_fer.metrics import WorkerMetrics
 from moodcue_gateway.metrics import GatewayMetrics
-from moodcue_mer_indexer.build_metrics import BuildMetrics
+from moodcue_mer_indexer.metrics import IndexerMetrics
 from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.metrics import RecommenderMetrics
 
@@ -25,7 +25,7 @@ REGISTRATIONS: dict[str, Callable[[CollectorRegistry], object]] = {
     "aggregator": lambda registry: AggregatorMetrics(registry, window_seconds=15, totals=_Zeros),
     "recommender": lambda registry: RecommenderMetrics(registry, IndexFollower(Path())),
     "gateway": GatewayMetrics,
-    "mer-indexer": BuildMetrics,
+    "mer-indexer": IndexerMetrics,
 }
 """What puts the metrics of a service on a registry."""
 

@@ -21,9 +21,9 @@ from moodcue.logs import configure_logging
 from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files, explained
 from moodcue_mer_indexer.announce import announce
 from moodcue_mer_indexer.build import build_index
-from moodcue_mer_indexer.build_metrics import BuildMetrics
 from moodcue_mer_indexer.library import LibraryError, LibraryFile, scan_library
 from moodcue_mer_indexer.memory import PeakMemory
+from moodcue_mer_indexer.metrics import IndexerMetrics
 from moodcue_mer_indexer.model import shipped_model_folder
 from moodcue_mer_indexer.progress import show_progress
 from moodcue_mer_indexer.settings import IndexerSettings
@@ -66,7 +66,7 @@ def watch(settings: IndexerSettings, *, report: Report) -> None:
     # It tells of every change, ours to the index among them.
     logging.getLogger("watchfiles.main").setLevel(logging.WARNING)
     registry = CollectorRegistry()
-    renewal = _Renewal(settings, report, BuildMetrics(registry))
+    renewal = _Renewal(settings, report, IndexerMetrics(registry))
     library = LibraryWatch(
         settings.music_dir or settings.compose_dir,
         build=renewal.build,
@@ -101,7 +101,7 @@ class _Renewal:
 
     settings: IndexerSettings
     report: Report
-    metrics: BuildMetrics
+    metrics: IndexerMetrics
     _failures: Mapping[str, Mapping[str, str]] = field(default_factory=dict, init=False)
     _songs: int = field(default=0, init=False)
     _builds: int = field(default=0, init=False)

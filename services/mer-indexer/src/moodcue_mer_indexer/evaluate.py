@@ -16,8 +16,8 @@ from moodcue_mer_indexer.analysis import Analysed, Failure, analyse_files
 from moodcue_mer_indexer.build import build_index
 from moodcue_mer_indexer.dataset import load_labels
 from moodcue_mer_indexer.labels import DatasetError, LabelledSong
-from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.progress import show_progress
+from moodcue_mer_indexer.scores import scored
 
 _log = structlog.get_logger(__name__)
 

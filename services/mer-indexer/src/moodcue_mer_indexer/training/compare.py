@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from moodcue_mer_indexer.dataset import load_dataset
 from moodcue_mer_indexer.labels import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings
-from moodcue_mer_indexer.metrics import scored
+from moodcue_mer_indexer.scores import scored
 from moodcue_mer_indexer.training.architectures import (
     ARCHITECTURES,
     build_network,

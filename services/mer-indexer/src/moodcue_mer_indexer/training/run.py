@@ -30,8 +30,8 @@ from moodcue_mer_indexer.dataset import DatasetName, dataset_name, load_dataset
 from moodcue_mer_indexer.evaluate import song_digest
 from moodcue_mer_indexer.labels import LabelledSong
 from moodcue_mer_indexer.mel import MelSettings
-from moodcue_mer_indexer.metrics import scored
 from moodcue_mer_indexer.model import QuadrantNetwork
+from moodcue_mer_indexer.scores import scored
 from moodcue_mer_indexer.training.backbone import TAGGER_MEL, Backbone, load_backbone
 from moodcue_mer_indexer.training.cache import cache_spectrograms
 from moodcue_mer_indexer.training.export import export_onnx

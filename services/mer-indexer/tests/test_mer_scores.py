@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from moodcue_mer_indexer.metrics import macro_f1_interval, quadrant_metrics
+from moodcue_mer_indexer.scores import macro_f1_interval, quadrant_metrics
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
