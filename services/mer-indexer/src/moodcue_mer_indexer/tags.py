@@ -19,7 +19,7 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from moodcue.songs import UNKNOWN_ARTIST, Tags
-from moodcue_mer_indexer.pictures import has_picture
+from moodcue_mer_indexer.covers import has_cover
 
 _CODECS: Final[Mapping[type, str]] = {
     AAC: "aac",
@@ -138,7 +138,7 @@ def read_tags(path: Path) -> SongTags:
             recording_id=_id(texts["recording"]),
             release_id=_id(texts["release"]),
             artist_id=_id(texts["artist_id"]),
-            has_cover=has_picture(file),
+            has_cover=has_cover(file),
             codec=_codec(file),
             bitrate_kbps=_bitrate(file, path=path, seconds=seconds),
         ),

@@ -13,7 +13,7 @@ from mutagen.id3 import ID3
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 
-def has_picture(file: mutagen.FileType) -> bool:
+def has_cover(file: mutagen.FileType) -> bool:
     """Return whether a file that mutagen has opened carries a JPEG or PNG, by its first bytes."""
     return any(picture.startswith(_MAGIC) for picture in _pictures(file))
 
