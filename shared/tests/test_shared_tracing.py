@@ -9,8 +9,9 @@ from otlp_receiver import OtlpReceiver, otlp_receiver
 
 from moodcue.errors import SettingsError
 from moodcue.identity import new_id, new_trace
+from moodcue.lifecycle import opened_tracer
 from moodcue.settings import ServiceSettings, load_settings
-from moodcue.tracing import Laps, Step, Tracer, opened_tracer
+from moodcue.tracing import Laps, Step, Tracer
 
 Eventually = Callable[[Callable[[], object], str], None]
 
@@ -126,7 +127,7 @@ def test_without_a_collector_there_is_no_tracer_and_nothing_is_loaded() -> None:
     script = (
         "import sys\n"
         "from moodcue.settings import ServiceSettings\n"
-        "from moodcue.tracing import opened_tracer\n"
+        "from moodcue.lifecycle import opened_tracer\n"
         "with opened_tracer(ServiceSettings(), service='x') as tracer:\n"
         "    assert tracer is None\n"
         "print(any(name.startswith('opentelemetry') for name in sys.modules))"

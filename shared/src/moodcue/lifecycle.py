@@ -1,4 +1,4 @@
-"""Start and end of a service: signals, heartbeat, health, and errors as one clear line."""
+"""Start and end of a service: signals, heartbeat, health, traces, and errors as one clear line."""
 
 import os
 import signal
@@ -20,13 +20,14 @@ from prometheus_client import (
 )
 
 from moodcue import __version__
-from moodcue.errors import MoodcueError
+from moodcue.errors import MoodcueError, SettingsError
 from moodcue.events import Event, ServiceState, Status
 from moodcue.health import HealthServer, Problem, Pulse
 from moodcue.identity import Clock, new_id, new_source, new_trace, system_clock
 from moodcue.logs import configure_logging
 from moodcue.settings import ServiceSettings
 from moodcue.topics import Family, topic
+from moodcue.tracing import Tracer
 
 _STATUS_INTERVAL_SECONDS = 1.0
 
@@ -198,6 +199,39 @@ def register_process(registry: CollectorRegistry, *, problem: Callable[[], Probl
         "moodcue_ready", "1 while /readyz answers 200, 0 while work is kept back", registry=registry
     ).set_function(lambda: float(problem() is None))
     ProcessCollector(registry=registry)
+
+
+@contextmanager
+def opened_tracer(settings: ServiceSettings, *, service: str) -> Iterator[Tracer | None]:
+    """Give a tracer while the block runs; None if no collector is set, and then nothing is loaded.
+
+    Args:
+        settings: of the service.
+        service: its name.
+
+    Raises:
+        SettingsError: if a collector is set and the libraries for it are not installed.
+    """
+    if settings.otlp_endpoint is None:
+        yield None
+        return
+    try:
+        from moodcue.otlp import OtlpTracer  # noqa: PLC0415 - loaded only where it is wanted
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT={settings.otlp_endpoint}: {error.name} is not installed; "
+            "install moodcue[tracing], or unset the variable"
+        ) from error
+    tracer = OtlpTracer(
+        settings.otlp_endpoint,
+        service=service,
+        instance=settings.instance,
+        ratio=settings.trace_ratio,
+    )
+    try:
+        yield tracer
+    finally:
+        tracer.close()
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:

@@ -2,17 +2,13 @@
 
 Every event has a trace id, and each step of the way takes one event and makes the next. So a step
 is known by the ids of these two, and nothing about tracing travels on the bus. See `moodcue.otlp`
-for where the steps go.
+for where the steps go, and `moodcue.lifecycle.opened_tracer` for when.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-
-from moodcue.errors import SettingsError
-from moodcue.settings import ServiceSettings
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -80,36 +76,3 @@ class Laps:
     def stages(self) -> tuple[Stage, ...]:
         """The stages that have ended."""
         return tuple(self._stages)
-
-
-@contextmanager
-def opened_tracer(settings: ServiceSettings, *, service: str) -> Iterator[Tracer | None]:
-    """Give a tracer while the block runs; None if no collector is set, and then nothing is loaded.
-
-    Args:
-        settings: of the service.
-        service: its name.
-
-    Raises:
-        SettingsError: if a collector is set and the libraries for it are not installed.
-    """
-    if settings.otlp_endpoint is None:
-        yield None
-        return
-    try:
-        from moodcue.otlp import OtlpTracer  # noqa: PLC0415 - loaded only where it is wanted
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT={settings.otlp_endpoint}: {error.name} is not installed; "
-            "install moodcue[tracing], or unset the variable"
-        ) from error
-    tracer = OtlpTracer(
-        settings.otlp_endpoint,
-        service=service,
-        instance=settings.instance,
-        ratio=settings.trace_ratio,
-    )
-    try:
-        yield tracer
-    finally:
-        tracer.close()

@@ -5,8 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from moodcue.bus import Publisher
 from moodcue.identity import new_source, system_clock
-from moodcue.lifecycle import Heartbeat, running
-from moodcue.tracing import opened_tracer
+from moodcue.lifecycle import Heartbeat, opened_tracer, running
 from moodcue_aggregator.service import Aggregator
 from moodcue_aggregator.settings import AggregatorSettings
 

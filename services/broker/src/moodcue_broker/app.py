@@ -5,9 +5,9 @@ import zmq
 from prometheus_client import CollectorRegistry
 
 from moodcue.bus import BusAddress
-from moodcue.lifecycle import Heartbeat, running
+from moodcue.lifecycle import Heartbeat, opened_tracer, running
 from moodcue.security import check_bind_host, load_keys
-from moodcue.tracing import Tracer, opened_tracer
+from moodcue.tracing import Tracer
 from moodcue_broker.dispatch import Dispatcher
 from moodcue_broker.history import EventHistory
 from moodcue_broker.metrics import BrokerMetrics

@@ -10,9 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from moodcue.bus import FRAME_HWM, BusAddress, Port, Publisher, Subscriber
 from moodcue.identity import new_source
-from moodcue.lifecycle import Heartbeat, running
+from moodcue.lifecycle import Heartbeat, opened_tracer, running
 from moodcue.topics import Family, topic
-from moodcue.tracing import opened_tracer
 from moodcue_camera.choice import make_camera
 from moodcue_camera.metrics import CameraMetrics
 from moodcue_camera.pacing import Pace, SteadyPace, WorkerPace

@@ -13,11 +13,10 @@ from prometheus_client import CollectorRegistry
 from moodcue.bus import BusAddress, Port, Publisher
 from moodcue.errors import SettingsError
 from moodcue.events import FaceEmotion
-from moodcue.lifecycle import running
+from moodcue.lifecycle import opened_tracer, running
 from moodcue.model_folder import load_manifest
 from moodcue.taxonomy import EMOTIONS
 from moodcue.topics import Family, topic
-from moodcue.tracing import opened_tracer
 from moodcue_fer.analysis import FaceAnalyser, FaceReader, FittedReader, QualityLimits
 from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.metrics import WorkerMetrics

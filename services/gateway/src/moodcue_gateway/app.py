@@ -14,8 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from moodcue import __version__
 from moodcue.errors import SettingsError
-from moodcue.lifecycle import running
-from moodcue.tracing import opened_tracer
+from moodcue.lifecycle import opened_tracer, running
 from moodcue_gateway import problems
 from moodcue_gateway.asking import ask
 from moodcue_gateway.guard import Guard

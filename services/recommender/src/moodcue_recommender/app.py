@@ -7,8 +7,8 @@ import zmq
 from prometheus_client import CollectorRegistry
 
 from moodcue.bus import Publisher
-from moodcue.lifecycle import Heartbeat, running
-from moodcue.tracing import Tracer, opened_tracer
+from moodcue.lifecycle import Heartbeat, opened_tracer, running
+from moodcue.tracing import Tracer
 from moodcue_recommender.answerer import Answerer
 from moodcue_recommender.database import Database
 from moodcue_recommender.index import IndexFollower
