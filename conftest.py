@@ -7,23 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import hypothesis
 import pytest
 import zmq
-from service_process import ServiceProcess
+from fixtures import DEADLINE_SECONDS, BrokerProcess, Context, Eventually
 
 from moodcue.bus import BusAddress, Port
-from moodcue.errors import BusError
-from moodcue.replay import replay
 
 REPOSITORY = Path(__file__).resolve().parent
-DEADLINE_SECONDS = 20.0
 PORTS_PER_TEST = len(Port) + 4
-Context = zmq.Context[zmq.Socket[bytes]]
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("moodcue", deadline=None)
@@ -123,9 +118,6 @@ def address() -> BusAddress:
     return BusAddress("127.0.0.1", _free_ports())
 
 
-Eventually = Callable[[Callable[[], object], str], None]
-
-
 @pytest.fixture
 def deadline_seconds() -> float:
     """How long `eventually` waits; tests that start much more than others say it anew."""
@@ -145,36 +137,6 @@ def eventually(deadline_seconds: float) -> Eventually:
             pause.wait(0.01)
 
     return wait
-
-
-@dataclass
-class BrokerProcess:
-    """A real broker in a process of its own, which a test may stop, kill and start again."""
-
-    address: BusAddress
-    context: Context
-    environment: dict[str, str] = field(default_factory=dict)
-    process: ServiceProcess | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        variables = {"MOODCUE_BUS_PORT": str(self.address.port), **self.environment}
-        self.process = ServiceProcess("moodcue_broker", "run", environment=variables)
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                replay(self.context, self.address, topic="status/", timeout_seconds=1.0)
-            except BusError:
-                continue
-            return
-        pytest.fail(f"the broker at {self.address} does not answer")
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, wait for the end, and return the exit code."""
-        assert self.process is not None
-        code = self.process.stop(number)
-        self.process = None
-        return code
 
 
 @pytest.fixture

@@ -1,16 +1,10 @@
-import signal
-from typing import Protocol
-
 import pytest
+from fixtures import BrokerProcess
 
 from moodcue.asking import ask
 from moodcue.bus import BusAddress
 from moodcue.cli import main
 from moodcue.errors import ProtocolError
-
-
-class BrokerProcess(Protocol):
-    def stop(self, number: int = signal.SIGTERM) -> int: ...
 
 
 def test_without_a_broker_the_command_ends_in_time_and_says_so(

@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import pytest
 import zmq
+from fixtures import Context, Eventually
 from shared_events import recommendation
 
 from moodcue.bus import MAX_NUMBERED_TOPICS, BusAddress, Port, Publisher, Subscriber
@@ -12,13 +12,8 @@ from moodcue.control import ReplayEnd, WorkerPing
 from moodcue.errors import ProtocolError
 from moodcue.replay import replay
 
-Context = zmq.Context[zmq.Socket[bytes]]
 TOPIC = "recommendation/kitchen/"
 END = [encode(ReplayEnd(events=2, complete=True))]
-
-
-class Eventually(Protocol):
-    def __call__(self, condition: object, what: str) -> None: ...
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import pytest
-import zmq
+from fixtures import BrokerProcess, Context
 from shared_events import recommendation, send
 
 from moodcue import subscribe
@@ -19,13 +18,7 @@ from moodcue.errors import BusError, ProtocolError, SettingsError
 from moodcue.events import AnyEvent
 from moodcue.replay import replay
 
-Context = zmq.Context[zmq.Socket[bytes]]
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-class BrokerProcess(Protocol):
-    def start(self) -> None: ...
-    def stop(self, number: int = signal.SIGTERM) -> int: ...
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 
 import pytest
+from fixtures import Eventually
 from otlp_receiver import OtlpReceiver, otlp_receiver
 
 from moodcue.errors import SettingsError
@@ -12,8 +12,6 @@ from moodcue.identity import new_id, new_trace
 from moodcue.lifecycle import opened_tracer
 from moodcue.settings import ServiceSettings, load_settings
 from moodcue.tracing import Laps, Step, Tracer
-
-Eventually = Callable[[Callable[[], object], str], None]
 
 
 def settings(endpoint: str, *, ratio: float = 1.0) -> ServiceSettings:

@@ -17,12 +17,12 @@ import psutil
 import pytest
 import zmq
 from demo_process import REPOSITORY, SERVICES, Demo
+from fixtures import Context
 
 import moodcue
 from moodcue.bus import BusAddress
 from moodcue.events import EmotionWindow, FaceEmotion, Recommendation
 
-Context = zmq.Context[zmq.Socket[bytes]]
 RECOMMENDATION = r"camera: \w+, confidence"
 
 pytestmark = pytest.mark.timeout(420)

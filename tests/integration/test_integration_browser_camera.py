@@ -3,13 +3,14 @@
 import os
 import signal
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 from fake_video import fake_video_flags, write_fake_video
+from fixtures import Eventually
 from page_browser import chromium, complaints, take_pictures, text, texts
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -22,7 +23,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SERVICES = ("broker", "fer", "aggregator", "recommender", "gateway")
 SONG_SECONDS = 14
-Eventually = Callable[[Callable[[], object], str], None]
 
 
 @pytest.fixture

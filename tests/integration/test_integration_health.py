@@ -2,21 +2,20 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import faulty_service
 import msgspec
 import numpy as np
 import pytest
-import zmq
+from fixtures import Context, Eventually
 from samples import SAMPLES
 
 from moodcue.bus import FRAME_HWM, BusAddress, Port, Publisher
@@ -26,19 +25,10 @@ from moodcue.security import create_keys, load_keys
 from moodcue.topics import Family, topic
 from moodcue_recommender.sample_library import random_songs, write_library
 
-Context = zmq.Context[zmq.Socket[bytes]]
-Eventually = Callable[[Callable[[], object], str], None]
 E = TypeVar("E", bound=Event)
 STALL_SECONDS = 1
 
 pytestmark = pytest.mark.timeout(240)
-
-
-class Broker(Protocol):
-    environment: dict[str, str]
-
-    def start(self) -> None: ...
-    def stop(self, number: int = signal.SIGTERM) -> int: ...
 
 
 class FaultyService:

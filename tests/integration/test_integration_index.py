@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import Eventually
 
 from moodcue.library_index import GENERATIONS, read_manifest
 from moodcue_recommender.index import IndexFollower
@@ -14,7 +14,6 @@ from moodcue_recommender.library import Library
 
 GENERATIONS_PUBLISHED = 30
 SONGS = 400
-Eventually = Callable[[Callable[[], object], str], None]
 
 PUBLISHER = """
 import sys

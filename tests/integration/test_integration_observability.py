@@ -3,12 +3,13 @@
 import itertools
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from dashboard import RATE, queries
+from fixtures import Eventually
 from metrics_tables import series_names
 from prometheus_server import OBSERVABILITY, Prometheus, prometheus
 from service_process import ServiceProcess
@@ -25,7 +26,6 @@ EMPTY_WHEN_WELL = {
 }
 """Queries of the dashboard that have nothing to say while no frame is lost and nothing is wrong."""
 
-Eventually = Callable[[Callable[[], object], str], None]
 
 pytestmark = [pytest.mark.observability, pytest.mark.timeout(300)]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zmq
+from fixtures import Context
 
 import moodcue
 from moodcue.bus import BusAddress, Publisher
@@ -23,7 +23,6 @@ from moodcue.identity import NS_PER_SECOND, new_id, new_trace
 from moodcue.taxonomy import vector_from_mapping
 from moodcue_recommender.sample_library import random_songs, write_library
 
-Context = zmq.Context[zmq.Socket[bytes]]
 WINDOW_SECONDS = 2
 RATE = 5
 DEADLINE_SECONDS = 60.0

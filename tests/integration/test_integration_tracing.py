@@ -3,10 +3,11 @@
 import itertools
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures import Eventually
 from otlp_receiver import OtlpReceiver, Span, otlp_receiver
 from service_process import ServiceProcess
 
@@ -24,7 +25,6 @@ PATH = [
     ("gateway", "push songs"),
 ]
 
-Eventually = Callable[[Callable[[], object], str], None]
 
 pytestmark = pytest.mark.timeout(180)
 

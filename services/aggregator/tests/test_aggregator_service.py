@@ -2,13 +2,13 @@ import re
 import signal
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 import zmq
+from fixtures import DEADLINE_SECONDS, BrokerProcess, Context, Eventually
 from prometheus_client import CollectorRegistry
 from service_process import ServiceProcess
 
@@ -28,18 +28,9 @@ from moodcue.settings import load_settings
 from moodcue_aggregator.service import Aggregator
 from moodcue_aggregator.settings import AggregatorSettings
 
-Context = zmq.Context[zmq.Socket[bytes]]
-Eventually = Callable[[Callable[[], object], str], None]
-
 S = NS_PER_SECOND
 TOPIC = "face-emotion/kitchen/"
-DEADLINE_SECONDS = 20.0
 PROBABILITIES = (0.02, 0.02, 0.02, 0.88, 0.02, 0.02, 0.02)
-
-
-class BrokerProcess(Protocol):
-    def start(self) -> None: ...
-    def stop(self, number: int = signal.SIGTERM) -> int: ...
 
 
 @dataclass

@@ -1,16 +1,15 @@
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 import zmq
+from fixtures import BrokerProcess, Context, Eventually
 from prometheus_client import CollectorRegistry
 from service_process import ServiceProcess
 
@@ -36,20 +35,6 @@ from moodcue_broker.history import EventHistory
 from moodcue_broker.metrics import BrokerMetrics
 from moodcue_broker.service import Broker
 from moodcue_broker.sockets import bound_sockets
-
-Context = zmq.Context[zmq.Socket[bytes]]
-
-
-class Eventually(Protocol):
-    def __call__(self, condition: object, what: str) -> None: ...
-
-
-class BrokerProcess(Protocol):
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes] | None
-
-    def start(self) -> None: ...
-    def stop(self, number: int = signal.SIGTERM) -> int: ...
 
 
 @pytest.fixture
@@ -472,7 +457,7 @@ def test_with_keys_only_those_on_the_list_are_let_in(
     broker.environment["MOODCUE_CURVE_DIR"] = str(tmp_path / "ours")
     known = BusAddress(address.host, address.port, load_keys(tmp_path / "ours"))
     stranger = BusAddress(address.host, address.port, load_keys(tmp_path / "strangers"))
-    broker.address = known  # type: ignore[attr-defined]
+    broker.address = known
     broker.start()
     ours = Subscriber(context, known, topics=["status/"])
     theirs = Subscriber(context, stranger, topics=["status/"])
@@ -522,9 +507,7 @@ def test_who_is_refused_for_the_keys_is_told_so(
     assert "only one of the broker and this has keys" in refusal(tmp_path / "ours")
     assert broker.stop() == 0
     broker.environment["MOODCUE_CURVE_DIR"] = str(tmp_path / "ours")
-    broker.address = BusAddress(  # type: ignore[attr-defined]
-        address.host, address.port, load_keys(tmp_path / "ours")
-    )
+    broker.address = BusAddress(address.host, address.port, load_keys(tmp_path / "ours"))
     broker.start()
     assert "only one of the broker and this has keys" in refusal(None)
     assert "does not let our key in" in refusal(tmp_path / "strangers")

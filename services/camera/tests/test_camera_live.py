@@ -5,6 +5,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from fixtures import Eventually
 from mjpeg_server import MjpegServer
 
 from moodcue_camera.camera import LiveCamera
@@ -12,7 +13,6 @@ from moodcue_camera.live import Capture, LiveReader, open_stream, open_webcam
 from moodcue_camera.pacing import Backoff
 from moodcue_camera.sources import Image, SourceError
 
-Eventually = Callable[[Callable[[], object], str], None]
 ABSENT_WEBCAM = 97
 
 

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 import zmq
+from fixtures import Eventually
 from service_process import ServiceProcess
 
 from moodcue.bus import BusAddress, Port
 from moodcue.codec import from_frames
 from moodcue.events import Frame
 
-Eventually = Callable[[Callable[[], object], str], None]
 STOP_SECONDS = 3.0
 
 

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from time import monotonic
 
@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import zmq
+from fixtures import Context, Eventually
 from prometheus_client import CollectorRegistry
 
 from moodcue.bus import EVENT_HWM, FRAME_HWM, BusAddress, Port, Publisher, Subscriber
@@ -21,8 +22,6 @@ from moodcue_camera.metrics import CameraMetrics
 from moodcue_camera.pacing import Pace, SteadyPace, WorkerPace
 from moodcue_camera.service import CameraService, FrameFormat, WorkerAnswers
 
-Context = zmq.Context[zmq.Socket[bytes]]
-Eventually = Callable[[Callable[[], object], str], None]
 CAMERA = "kitchen"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import zmq
 from fer_pictures import astronaut, grey_astronaut, jpeg
+from fixtures import Context, Eventually
 from prometheus_client import CollectorRegistry, generate_latest
 
 from moodcue.bus import BusAddress, Port, Publisher, Subscriber
@@ -29,7 +30,6 @@ from moodcue_fer.settings import FerSettings
 from moodcue_fer.worker import Worker
 
 DEADLINE_MS = 20_000
-Context = zmq.Context[zmq.Socket[bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_an_unreadable_message_makes_the_worker_start_over(
 
 
 def test_a_worker_asks_again_when_the_broker_is_back(
-    fake: FakeBroker, worker: RunningWorker, eventually: Callable[[Callable[[], object], str], None]
+    fake: FakeBroker, worker: RunningWorker, eventually: Eventually
 ) -> None:
     fake.hand_out(1, jpeg(astronaut()))
     assert worker.parts[0].problem() is None
@@ -286,7 +286,7 @@ def test_workers_of_the_real_broker_share_the_frames_and_none_is_read_twice(
     context: Context,
     address: BusAddress,
     analyser: FaceAnalyser,
-    eventually: Callable[[Callable[[], object], str], None],
+    eventually: Eventually,
 ) -> None:
     events: list[FaceEmotion] = []
     body = jpeg(astronaut())

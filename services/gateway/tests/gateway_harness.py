@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import zmq
+from fixtures import Eventually
 from prometheus_client import CollectorRegistry
 from service_process import ServiceProcess
 
@@ -189,7 +190,7 @@ class System:
 
     address: BusAddress
     context: zmq.Context[zmq.Socket[bytes]]
-    eventually: Callable[[Callable[[], object], str], None]
+    eventually: Eventually
     folder: Path
     stack: ExitStack
     settings: dict[str, Any] = field(default_factory=dict)
@@ -312,7 +313,7 @@ class RunningGateway:
 def system_fixture(
     address: BusAddress,
     context: zmq.Context[zmq.Socket[bytes]],
-    eventually: Callable[[Callable[[], object], str], None],
+    eventually: Eventually,
     tmp_path: Path,
 ) -> Iterator[System]:
     """Parts of a system that the test starts as it needs them."""

@@ -3,7 +3,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+
+from fixtures import Eventually
 
 from moodcue_mer_indexer.processes import Died, allow_seconds, run_in_order
 
@@ -26,7 +27,7 @@ def is_alive(process: int) -> bool:
 
 
 def test_workers_end_when_their_parent_is_killed(
-    eventually: Callable[[Callable[[], object], str], None],
+    eventually: Eventually,
 ) -> None:
     parent = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

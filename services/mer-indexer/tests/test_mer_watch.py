@@ -9,9 +9,10 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
+from fixtures import BrokerProcess, Eventually
 from mer_sounds import tone, write_audio
 
 from moodcue.bus import BusAddress, Subscriber
@@ -26,13 +27,8 @@ from moodcue_mer_indexer.library import LibraryError, LibraryFile
 from moodcue_mer_indexer.settings import IndexerSettings
 from moodcue_mer_indexer.watch import LibraryWatch, settled
 
-Eventually = Callable[[Callable[[], object], str], None]
 SETTLE_SECONDS = 0.2
 PROCESS_SECONDS = 90.0  # a process begins with seconds of imports
-
-
-class Broker(Protocol):
-    address: BusAddress
 
 
 class Builder:
@@ -259,7 +255,7 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
 
 @pytest.mark.timeout(300)
 def test_a_watching_process_keeps_the_index_fresh(
-    tmp_path: Path, broker: Broker, context: Any
+    tmp_path: Path, broker: BrokerProcess, context: Any
 ) -> None:
     music, index = tmp_path / "music", tmp_path / "index"
     music.mkdir()

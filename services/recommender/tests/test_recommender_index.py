@@ -3,12 +3,12 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import faiss
 import msgspec
 import numpy as np
 import pytest
+from fixtures import Eventually
 
 from moodcue.errors import IndexUnavailableError
 from moodcue.library_index import COLUMNS, FILES, SONGS, VECTORS, IndexManifest, generation_folder
@@ -18,10 +18,6 @@ from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.library import Library
 from moodcue_recommender.sample_library import publish, random_songs, write_library
 from moodcue_recommender.vectors import Matching
-
-
-class Eventually(Protocol):
-    def __call__(self, condition: Callable[[], object], what: str) -> None: ...
 
 
 def rewrite(index: Path, manifest: IndexManifest) -> None:

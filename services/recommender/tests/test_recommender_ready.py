@@ -5,23 +5,14 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from fixtures import BrokerProcess, Eventually
 
 from moodcue.bus import BusAddress
 from moodcue_recommender.sample_library import random_songs, write_library
-
-
-class Eventually(Protocol):
-    def __call__(self, condition: Callable[[], object], what: str) -> None: ...
-
-
-class BrokerProcess(Protocol):
-    def start(self) -> None: ...
-    def stop(self, number: int = signal.SIGTERM) -> int: ...
 
 
 @pytest.fixture

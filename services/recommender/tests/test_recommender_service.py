@@ -2,14 +2,14 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-import zmq
+from fixtures import DEADLINE_SECONDS, BrokerProcess, Context, Eventually
 from prometheus_client import CollectorRegistry
 from recommender_harness import HAPPY, RULES, SAD, CommittedLog
 from service_process import ServiceProcess
@@ -40,18 +40,6 @@ from moodcue_recommender.index import IndexFollower
 from moodcue_recommender.metrics import RecommenderMetrics
 from moodcue_recommender.sample_library import random_songs, write_library
 from moodcue_recommender.service import Parts, RecommenderService
-
-Context = zmq.Context[zmq.Socket[bytes]]
-DEADLINE_SECONDS = 20.0
-
-
-class Eventually(Protocol):
-    def __call__(self, condition: Callable[[], object], what: str) -> None: ...
-
-
-class BrokerProcess(Protocol):
-    def start(self) -> None: ...
-    def stop(self, number: int = signal.SIGTERM) -> int: ...
 
 
 @dataclass
