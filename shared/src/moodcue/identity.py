@@ -12,6 +12,12 @@ system_clock: Clock = time.time_ns
 
 NS_PER_SECOND = 1_000_000_000
 
+LONGEST_INSTANCE = 40
+"""Characters of the name of a process among those of its service."""
+
+LONGEST_CAMERA = 57
+"""Characters of the name of a camera of ours: `new_source` adds seven, and a name has 64."""
+
 
 def new_id() -> str:
     """Make an id of 32 hex digits that sorts by time: 12 of milliseconds, 20 of chance."""
@@ -31,4 +37,4 @@ def new_source(service: str, instance: str) -> str:
 def host_name() -> str:
     """Name of this host, cut to what may stand in a topic; inside a container its short id."""
     kept = "".join(c if c.isalnum() or c in "_.-" else "-" for c in socket.gethostname())
-    return kept.strip("_.-")[:40] or "localhost"
+    return kept.strip("_.-")[:LONGEST_INSTANCE] or "localhost"

@@ -15,8 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, BusAddress
 from moodcue.errors import SettingsError
-from moodcue.identity import host_name
+from moodcue.identity import LONGEST_INSTANCE, host_name
 from moodcue.security import load_keys
+from moodcue.topics import name_pattern
 
 PREFIX = "MOODCUE_"
 SERVICE_PREFIXES = tuple(
@@ -53,7 +54,7 @@ class ServiceSettings(BaseSettings):
     instance: str = Field(
         default_factory=host_name,
         validation_alias="MOODCUE_INSTANCE",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$",
+        pattern=name_pattern(LONGEST_INSTANCE),
         description="name of this process among those of its service",
     )
     health_host: str = Field(

@@ -9,7 +9,16 @@ from enum import StrEnum
 
 from moodcue.errors import ProtocolError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+LONGEST_NAME = 64
+"""Characters of a name that may stand in a topic."""
+
+
+def name_pattern(longest: int = LONGEST_NAME) -> str:
+    """Return the regular expression of a name of at most so many characters."""
+    return rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{longest - 1}}}$"
+
+
+_NAME = re.compile(name_pattern())
 
 
 class Family(StrEnum):
@@ -38,12 +47,12 @@ def check_name(name: str) -> str:
     """Return a camera, service or instance name that may stand in a topic.
 
     Raises:
-        ProtocolError: if it is empty, longer than 64, or holds other characters than letters,
-            digits, `_`, `.` and `-`.
+        ProtocolError: if it is empty, longer than `LONGEST_NAME`, or holds other characters than
+            letters, digits, `_`, `.` and `-`.
     """
     if not _NAME.fullmatch(name):
         raise ProtocolError(
-            f"{name!r} is no usable name; take 1 to 64 letters, digits, '_', '.' or '-'"
+            f"{name!r} is no usable name; take 1 to {LONGEST_NAME} letters, digits, '_', '.' or '-'"
         )
     return name
 

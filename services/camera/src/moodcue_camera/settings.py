@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from moodcue.identity import LONGEST_CAMERA
 from moodcue.settings import ServiceSettings
+from moodcue.topics import name_pattern
 from moodcue_camera.moods import parse_moods
 from moodcue_camera.sources import mask_credentials
 
@@ -23,7 +25,7 @@ class CameraSettings(ServiceSettings):
     )
     name: str = Field(
         "camera",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,56}$",
+        pattern=name_pattern(LONGEST_CAMERA),
         description="name of the camera in topics and events",
     )
     rate: float = Field(5.0, ge=0.1, le=60, description="frames per second")

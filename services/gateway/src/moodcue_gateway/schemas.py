@@ -15,6 +15,7 @@ from moodcue.events import (
     TasteSubject,
 )
 from moodcue.taxonomy import vector_from_mapping
+from moodcue.topics import name_pattern
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 SignedUnit = Annotated[float, Field(ge=-1, le=1)]
@@ -30,7 +31,7 @@ Seven = Annotated[
     ),
 ]
 Nanoseconds = Annotated[int, Field(ge=0, description="UTC, nanoseconds since 1970")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Name = Annotated[str, Field(pattern=name_pattern())]
 Box = Annotated[
     list[int], Field(min_length=4, max_length=4, description="left, top, width, height in pixels")
 ]

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from moodcue.topics import name_pattern
+
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Nanoseconds = Annotated[int, Meta(ge=0, description="UTC, nanoseconds since 1970")]
 Seven = Annotated[tuple[Probability, ...], Meta(min_length=7, max_length=7)]
@@ -12,7 +14,7 @@ SignedUnit = Annotated[float, Meta(ge=-1, le=1)]
 Point = Annotated[tuple[SignedUnit, SignedUnit], Meta(description="valence, arousal")]
 Quadrant = Annotated[str, Meta(pattern=r"^Q[1-4]$")]
 SongKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$", description="id of a song, 16 hex digits")]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Name = Annotated[str, Meta(pattern=name_pattern())]
 Track = Annotated[int, Meta(ge=1, description="number of a person, per camera")]
 Box = Annotated[
     tuple[int, int, int, int],

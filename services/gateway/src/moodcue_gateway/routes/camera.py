@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from moodcue.errors import BusError
-from moodcue.identity import NS_PER_SECOND
+from moodcue.identity import LONGEST_CAMERA, NS_PER_SECOND
+from moodcue.topics import name_pattern
 from moodcue_gateway.browser_cameras import (
     BrowserCamera,
     CloseCode,
@@ -34,7 +35,7 @@ class CameraHello(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,56}$")]
+    name: Annotated[str, Field(pattern=name_pattern(LONGEST_CAMERA))]
     key: Annotated[str, Field(min_length=16, max_length=64)]
 
 
