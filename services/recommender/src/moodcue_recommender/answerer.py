@@ -69,7 +69,7 @@ class Answerer:
             memory=memory,
             rules=self._rules,
         )
-        before = memory.room.songs if made.turn.again else ()
+        before = memory.room.songs if made.meaning.again else ()
         songs = [int(song.song, 16) for song in made.recommendation.songs]
         history.add([song for song in songs if song not in before])
         self._keep(camera, made)
@@ -81,9 +81,9 @@ class Answerer:
             with self._connection:
                 number = self._log.append(made.recommendation)
                 self._rooms.put(camera, made.room, number=number)
-                if made.turn.told is not None:
-                    self.tastes.put(camera, made.turn.told)
-                if made.turn.forget:
+                if made.meaning.told is not None:
+                    self.tastes.put(camera, made.meaning.told)
+                if made.meaning.forget:
                     self.tastes.forget(camera)
             self.log_problem = None
         except sqlite3.Error as error:

@@ -15,7 +15,7 @@ from moodcue_recommender.reasons import least_change, what_would_change
 from moodcue_recommender.rooms import Room, Seven, holds_on, wanted
 from moodcue_recommender.taste import RoomTaste
 from moodcue_recommender.taste_order import by_taste
-from moodcue_recommender.wishes import Question, Rules, Turn, turn
+from moodcue_recommender.wishes import Meaning, Question, Rules, meaning_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Answer:
     Attributes:
         recommendation: as it is published.
         room: as it is now.
-        turn: what the question meant.
+        meaning: of the question.
         repeated: how many songs came again too early.
         followed: whether the face came nearer to where the mode leads; none where it leads nowhere
             or this cannot be told.
@@ -57,7 +57,7 @@ class Answer:
 
     recommendation: Recommendation
     room: Room
-    turn: Turn
+    meaning: Meaning
     repeated: int
     followed: bool | None = None
 
@@ -79,25 +79,27 @@ def answer(
         memory: of the room.
         rules: how questions are answered.
     """
-    meant = turn(question, room=memory.room, taste=memory.taste, library=library, rules=rules)
-    seven = wanted(meant.shown)
+    meaning = meaning_of(
+        question, room=memory.room, taste=memory.taste, library=library, rules=rules
+    )
+    seven = wanted(meaning.shown)
     ranking = Ranking()
     if library is not None and seven is not None:
         ranking = _ranked(
             library,
             seven,
-            meant,
+            meaning,
             # What is said of songs reorders them; it does not ask for others.
-            history=memory.history.before(memory.room.songs) if meant.again else memory.history,
-            stay=memory.room.songs if meant.again else (),
+            history=memory.history.before(memory.room.songs) if meaning.again else memory.history,
+            stay=memory.room.songs if meaning.again else (),
             time=question.time,
             rules=rules,
         )
-    keep = holds_on(memory.room, meant.shown)
+    keep = holds_on(memory.room, meaning.shown)
     recommendation = _recommendation(
-        question, meant, stamp=stamp, library=library, ranking=ranking, keep=keep
+        question, meaning, stamp=stamp, library=library, ranking=ranking, keep=keep
     )
-    room = meant.kept
+    room = meaning.kept
     if ranking.songs:
         room = replace(
             room, answered=seven, songs=tuple(int(song.song, 16) for song in ranking.songs)
@@ -105,7 +107,7 @@ def answer(
     return Answer(
         recommendation,
         room,
-        meant,
+        meaning,
         ranking.repeated,
         followed=_followed(memory.room.guidance, room.guidance),
     )
@@ -114,29 +116,29 @@ def answer(
 def _ranked(
     library: Library,
     seven: Seven,
-    meant: Turn,
+    meaning: Meaning,
     *,
     history: History,
     stay: tuple[int, ...],
     time: int,
     rules: Rules,
 ) -> Ranking:
-    nudges = meant.taste.nudges(
-        library.songs.by_artists(meant.taste.artists), margin=rules.taste.margin
+    nudges = meaning.taste.nudges(
+        library.songs.by_artists(meaning.taste.artists), margin=rules.taste.margin
     )
-    shown = meant.shown
+    shown = meaning.shown
     ranking = rank(
         library,
         seven,
-        count=meant.count,
+        count=meaning.count,
         target=shown.target or (shown.mood.point if shown.mood else None),
         history=history,
         taste=nudges,
-        excluded=meant.taste.excluded(time),
+        excluded=meaning.taste.excluded(time),
         stay=stay,
         weights=rules.weights,
     )
-    return replaced(ranking, songs=by_taste(ranking.songs, meant.taste, nudges))
+    return replaced(ranking, songs=by_taste(ranking.songs, meaning.taste, nudges))
 
 
 def _followed(before: Guidance, after: Guidance) -> bool | None:
@@ -147,14 +149,14 @@ def _followed(before: Guidance, after: Guidance) -> bool | None:
 
 def _recommendation(
     question: Question,
-    meant: Turn,
+    meaning: Meaning,
     *,
     stamp: Stamp,
     library: Library | None,
     ranking: Ranking,
     keep: bool,
 ) -> Recommendation:
-    mood, shown = meant.mood, meant.shown
+    mood, shown = meaning.mood, meaning.shown
     hold = mood.hold
     if hold is None and library is None:
         hold = HoldReason.NO_INDEX

@@ -205,9 +205,9 @@ class RecommenderService:
             return True
         event = made.recommendation
         self._totals["holds" if event.hold else "recommendations"] += 1
-        if made.turn.told is not None or made.turn.forget:
+        if made.meaning.told is not None or made.meaning.forget:
             # Before the answer, so that who has that one has this one, too.
-            self._tastes.send(event.camera, made.turn.taste)
+            self._tastes.send(event.camera, made.meaning.taste)
         left = self._send(event)
         if self._parts.tracer is not None and laps is not None:
             laps.lap("choose and send")

@@ -55,7 +55,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Meaning:
     """What a question means.
 
     Attributes:
@@ -82,18 +82,18 @@ class Turn:
         return self.shown.mood or _NOT_YET
 
 
-def turn(
+def meaning_of(
     question: Question, *, room: Room, taste: RoomTaste, library: Library | None, rules: Rules
-) -> Turn:
+) -> Meaning:
     """Say what a question means in a room; what cannot be understood is a hold that says why."""
     if isinstance(question, EmotionWindow):
         after = _after(question, room, rules.room)
-        return Turn(after, after, taste, rules.songs)
+        return Meaning(after, after, taste, rules.songs)
     try:
-        return _answer_to(question, room=room, taste=taste, library=library, rules=rules)
+        return _meaning_of_request(question, room=room, taste=taste, library=library, rules=rules)
     except ProtocolError as error:
         mood = Mood(hold=HoldReason.NOT_UNDERSTOOD, detail=str(error))
-        return Turn(replace(room, mood=mood), room, taste, question.count)
+        return Meaning(replace(room, mood=mood), room, taste, question.count)
 
 
 def _after(window: EmotionWindow, room: Room, rules: RoomRules) -> Room:
@@ -126,34 +126,34 @@ def _check_labels(labels: str) -> None:
         raise ProtocolError(f"label set {labels!r} is unknown; give {BASIC_7!r}")
 
 
-def _answer_to(
+def _meaning_of_request(
     request: RecommendationRequest,
     *,
     room: Room,
     taste: RoomTaste,
     library: Library | None,
     rules: Rules,
-) -> Turn:
+) -> Meaning:
     count = request.count
     before = answered_for(room, rules.room)
     match _wishes(request):
         case ["mood"]:
             after = with_asked(room, _mood(request), request.mode or Mode.MATCH)
-            return Turn(answered_for(after, rules.room), after, taste, count)
+            return Meaning(answered_for(after, rules.room), after, taste, count)
         case ["mode"]:
             after = with_mode(room, request.mode or Mode.MATCH, rules.room)
-            return Turn(after, after, taste, count)
+            return Meaning(after, after, taste, count)
         case ["feedback"] if request.feedback is not None:
             told = _told(request.feedback, request.time, taste=taste, library=library, rules=rules)
-            return Turn(before, room, taste.with_entry(told), count, again=True, told=told)
+            return Meaning(before, room, taste.with_entry(told), count, again=True, told=told)
         case ["reset_taste"]:
-            return Turn(before, room, RoomTaste(), count, again=True, forget=True)
+            return Meaning(before, room, RoomTaste(), count, again=True, forget=True)
         case ["opt_out"]:
             # The aggregator leaves them out of the next window; what is here goes at once.
             after = without_people(room)
-            return Turn(after, after, taste, count)
+            return Meaning(after, after, taste, count)
         case ["opt_in"]:
-            return Turn(before, room, taste, count, again=True)
+            return Meaning(before, room, taste, count, again=True)
         case given:
             raise ProtocolError(
                 "a request gives exactly one of a mood (a word, a point or probabilities), mode, "
