@@ -36,7 +36,7 @@ from moodcue_fer.training.generator.network import Generator
 from moodcue_fer.training.generator.space import FittedFaces, fit_face_space, transport
 from moodcue_fer.training.generator.train import GeneratorTrainer
 from moodcue_fer.training.network import FaceNetwork, NetworkShape
-from moodcue_fer.training.train import TrainingError
+from moodcue_fer.training.run import TrainingError
 
 EXPORTER_NOISE = "ignore:.*:FutureWarning"
 

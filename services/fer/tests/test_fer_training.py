@@ -12,6 +12,7 @@ from moodcue_fer.evaluation import evaluate
 from moodcue_fer.model import FerModel
 from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.augment import Augmentation, augment, standardise
+from moodcue_fer.training.config import TrainingConfig
 from moodcue_fer.training.data import LabelOfVotes, soft_targets, split_training, vote_shares
 from moodcue_fer.training.export import (
     ServedNetwork,
@@ -21,19 +22,10 @@ from moodcue_fer.training.export import (
     write_onnx,
 )
 from moodcue_fer.training.frontality import frontality_of, measure_frontality
+from moodcue_fer.training.losses import Targets, loss_of
 from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
-from moodcue_fer.training.train import (
-    BEST,
-    CHECKPOINT,
-    LOG,
-    Targets,
-    Trainer,
-    TrainingConfig,
-    TrainingError,
-    load_network,
-    loss_of,
-    train,
-)
+from moodcue_fer.training.run import BEST, CHECKPOINT, LOG, TrainingError
+from moodcue_fer.training.train import Trainer, load_network, train
 
 CHANGES: dict[str, Any] = {
     "epochs": 3,

@@ -12,8 +12,9 @@ from moodcue_fer.datasets import Fer2013, load_fer2013
 from moodcue_fer.evaluation import evaluate
 from moodcue_fer.robustness import CHANGES, changed
 from moodcue_fer.training.augment import Augmentation
+from moodcue_fer.training.config import TrainingConfig
 from moodcue_fer.training.network import FaceNetwork, NetworkShape
-from moodcue_fer.training.train import Trainer, TrainingConfig, load_network, probabilities_of
+from moodcue_fer.training.train import Trainer, load_network, probabilities_of
 
 SMALL: Final = NetworkShape(stem=16, widths=(32, 64, 128))
 """A quarter of the served network's work, so that all steps fit into an hour of one core."""

@@ -17,17 +17,13 @@ from moodcue_fer.evaluation import calibration_error, evaluate
 from moodcue_fer.model import FRONTALITY, PROBABILITIES, FerModel
 from moodcue_fer.personal import baseline
 from moodcue_fer.preprocessing import CROP_SIZE, DESCRIPTION, preprocess
+from moodcue_fer.training.config import read_training_config
 from moodcue_fer.training.data import TrainingSplit, split_training
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.quantize import CALIBRATION_FACES, quantize
+from moodcue_fer.training.run import FRONTALITY_FILE, TrainingError
 from moodcue_fer.training.traces import save_program
-from moodcue_fer.training.train import (
-    FRONTALITY_FILE,
-    MEASURE_BATCH,
-    TrainingError,
-    load_network,
-    read_config,
-)
+from moodcue_fer.training.train import MEASURE_BATCH, load_network
 
 NAME: Final = "fer-cnn"
 VERSION: Final = "0.2.0"
@@ -113,7 +109,7 @@ def export(
         TrainingError: The run has no weights, or what was written disagrees with torch.
         DatasetError: The data is missing.
     """
-    config = read_config(run)
+    config = read_training_config(run)
     network, epoch = load_network(run)
     split = split_training(
         load_fer2013(data), held_out_share=config.held_out_share, seed=config.split_seed

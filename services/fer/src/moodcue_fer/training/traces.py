@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from moodcue_fer.training.train import TrainingError
+from moodcue_fer.training.run import TrainingError
 
 
 def save_program(program: torch.onnx.ONNXProgram | None, path: Path) -> None:

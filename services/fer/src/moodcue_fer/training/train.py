@@ -1,123 +1,36 @@
 """Train the network on FER2013, with checkpoints that a later call continues from."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from moodcue.errors import MoodcueError
 from moodcue_fer.datasets import Fer2013, load_fer2013
 from moodcue_fer.preprocessing import preprocess
-from moodcue_fer.training.augment import Augmentation, augment, standardise
+from moodcue_fer.training.augment import augment, standardise
+from moodcue_fer.training.config import TrainingConfig, read_training_config
 from moodcue_fer.training.data import TrainingSplit, soft_targets, split_training, vote_shares
 from moodcue_fer.training.frontality import measure_frontality
-from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
+from moodcue_fer.training.losses import Targets, loss_of
+from moodcue_fer.training.network import FaceNetwork, channels_last
+from moodcue_fer.training.run import (
+    BEST,
+    CHECKPOINT,
+    FRONTALITY_FILE,
+    TrainingError,
+    log_record,
+    save_state,
+    write_config,
+)
 
-CHECKPOINT: Final = "checkpoint.pt"
-BEST: Final = "best.pt"
-LOG: Final = "log.jsonl"
-CONFIG: Final = "config.json"
-FRONTALITY_FILE: Final = "frontality.npy"
 MEASURE_BATCH: Final = 256
-
-_Config = TypeVar("_Config")
-
-
-class TrainingError(MoodcueError):
-    """A run cannot be started, continued or exported."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """Everything that decides what a run gives.
-
-    Attributes:
-        epochs: Passes over the training pictures.
-        calm_epochs: How many of them, the last ones, do without mixup and with half of the
-            augmentation.
-        batch_size: Pictures per step.
-        learning_rate: Peak of the one-cycle schedule (SGD with Nesterov momentum 0.9).
-        weight_decay: L2 penalty on the weights.
-        dropout: Share of pooled features dropped.
-        vote_share: Weight of the FER+ votes in the targets of the labels, 0..1.
-        debias: The votes are turned into probable labels before they are mixed in.
-        smoothing: Weight of the uniform distribution in the targets, 0..1.
-        votes_weight: Weight of the loss of the head that predicts the votes.
-        frontality_weight: Weight of the loss of the head that predicts frontality.
-        mixup: Parameter of the Beta distribution of mixup, 0 for none.
-        teacher_share: Weight of what the teachers say in the targets, 0..1.
-        average_decay: Decay per step of the moving average of the weights.
-        held_out_share: Share of Training that is held out, 0..1.
-        split_seed: Seed of the choice of what is held out; the same for teachers and pupils.
-        seed: Seed of the weights, the order and the augmentation.
-        bfloat16: Convolutions are computed in bfloat16, which halves the time where the
-            processor knows it.
-        shape: How large the network is.
-        augmentation: Ranges of the augmentation.
-    """
-
-    epochs: int = 60
-    calm_epochs: int = 0
-    batch_size: int = 128
-    learning_rate: float = 0.1
-    weight_decay: float = 5e-4
-    dropout: float = 0.3
-    vote_share: float = 0.5
-    debias: bool = True
-    smoothing: float = 0.0
-    votes_weight: float = 0.5
-    frontality_weight: float = 0.2
-    mixup: float = 0.2
-    teacher_share: float = 0.0
-    average_decay: float = 0.998
-    held_out_share: float = 0.05
-    split_seed: int = 7
-    seed: int = 7
-    bfloat16: bool = True
-    shape: NetworkShape = field(default_factory=NetworkShape)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Targets:
-    """What the network shall answer, one row per face.
-
-    Attributes:
-        labels: Probabilities, shape (n, 7).
-        votes: Shares of the votes, shape (n, 10); zeros where nobody voted.
-        frontality: 0..1, not a number where unknown, shape (n,).
-    """
-
-    labels: torch.Tensor
-    votes: torch.Tensor
-    frontality: torch.Tensor
-
-    def select(self, places: torch.Tensor) -> "Targets":
-        """Return some of the rows."""
-        return Targets(
-            labels=self.labels[places],
-            votes=self.votes[places],
-            frontality=self.frontality[places],
-        )
-
-    def mixed(self, share: float) -> "Targets":
-        """Mix every row with that of its partner, the same place from the end."""
-
-        def mix(rows: torch.Tensor) -> torch.Tensor:
-            return share * rows + (1 - share) * rows.flip(0)
-
-        return Targets(
-            labels=mix(self.labels), votes=mix(self.votes), frontality=mix(self.frontality)
-        )
 
 
 class Trainer:
@@ -157,7 +70,9 @@ class Trainer:
         self._held_out_crops = _as_tensor(self._split.held_out.crops).to(self._device)
         self._held_out_labels = torch.from_numpy(self._split.held_out.labels).to(self._device)
         torch.manual_seed(config.seed)
-        self._network = _fast(FaceNetwork(config.shape, dropout=config.dropout).to(self._device))
+        self._network = channels_last(
+            FaceNetwork(config.shape, dropout=config.dropout).to(self._device)
+        )
         if start is not None:
             self._network.load_state_dict(start.state_dict())
         self._average = AveragedModel(
@@ -238,7 +153,7 @@ class Trainer:
                 "held_out_accuracy": accuracy,
                 "seconds": round(time.monotonic() - start, 1),
             }
-            self._log(record)
+            log_record(self._folder, record)
             self._save(accuracy)
             yield record
 
@@ -307,17 +222,18 @@ class Trainer:
     def _resume(self) -> None:
         path = self._folder / CHECKPOINT
         if not path.is_file():
-            self._write_config()
-            self._log(
+            write_config(self._folder, self._config)
+            log_record(
+                self._folder,
                 {
                     "train": len(self._crops),
                     "held_out": len(self._held_out_crops),
                     "dropped_test_duplicates": self._split.dropped_test_duplicates,
                     "dropped_non_faces": self._split.dropped_non_faces,
-                }
+                },
             )
             return
-        before = read_config(self._folder)
+        before = read_training_config(self._folder)
         epochs, calm_epochs = self._config.epochs, self._config.calm_epochs
         if replace(before, epochs=epochs, calm_epochs=calm_epochs) != self._config:
             raise TrainingError(
@@ -332,12 +248,11 @@ class Trainer:
         # schedule goes on at the same step of the new length.
         self._schedule = self._schedule_from(step=self._epoch * self._steps_per_epoch)
         if before != self._config:
-            self._write_config()
-            self._log({"epochs": epochs, "calm_epochs": calm_epochs, "from_epoch": self._epoch})
-
-    def _write_config(self) -> None:
-        text = json.dumps(asdict(self._config), indent=2)
-        (self._folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+            write_config(self._folder, self._config)
+            log_record(
+                self._folder,
+                {"epochs": epochs, "calm_epochs": calm_epochs, "from_epoch": self._epoch},
+            )
 
     def _save(self, accuracy: float) -> None:
         if accuracy > self._best:
@@ -354,45 +269,9 @@ class Trainer:
         }
         save_state(state, self._folder / CHECKPOINT)
 
-    def _log(self, line: dict[str, Any]) -> None:
-        with (self._folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-
-
-def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint; a run that is killed while saving keeps its last good one."""
-    partial = path.with_name(f"{path.name}.partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def loss_of(answers: Answers, targets: Targets, *, config: TrainingConfig) -> torch.Tensor:
-    """Return the loss of a batch: cross-entropy of labels and votes, squared error of frontality.
-
-    Args:
-        answers: What the network says.
-        targets: What it should say; votes of zero and an unknown frontality do not count.
-        config: Weights of the parts.
-    """
-    loss = functional.cross_entropy(answers.labels.float(), targets.labels)
-    if config.votes_weight > 0:
-        surprise = -(targets.votes * functional.log_softmax(answers.votes.float(), 1)).sum(1)
-        loss = loss + config.votes_weight * surprise.mean()
-    if config.frontality_weight > 0:
-        # Not by selecting rows, for which a GPU would have to be waited for.
-        known = targets.frontality.isfinite()
-        error = answers.frontality.float().sigmoid() - targets.frontality.nan_to_num()
-        wrong = torch.where(known, error.square(), 0.0).sum() / known.sum().clamp_min(1)
-        loss = loss + config.frontality_weight * wrong
-    return loss
-
 
 def _as_tensor(crops: npt.NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(crops).unsqueeze(1)
-
-
-def _fast(network: FaceNetwork) -> FaceNetwork:
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch has it
 
 
 def _once(path: Path, measure: Callable[[], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
@@ -448,7 +327,7 @@ def load_network(run: Path) -> tuple[FaceNetwork, int]:
     Raises:
         TrainingError: The folder holds no run or no weights.
     """
-    config = read_config(run)
+    config = read_training_config(run)
     if not (run / BEST).is_file():
         raise TrainingError(f"{run} has no {BEST}: train first")
     state = torch.load(run / BEST, map_location="cpu", weights_only=True)
@@ -465,24 +344,3 @@ def probabilities_of(network: FaceNetwork, crops: npt.NDArray[np.uint8]) -> npt.
         for batch in torch.split(torch.from_numpy(preprocess(crops)), MEASURE_BATCH)
     ]
     return np.asarray(torch.cat(rows).numpy(), dtype=np.float32)
-
-
-def read_config(folder: Path) -> TrainingConfig:
-    """Read the configuration of a run.
-
-    Raises:
-        TrainingError: The folder holds no run.
-    """
-    return read_config_as(folder, TrainingConfig)
-
-
-def read_config_as(folder: Path, kind: type[_Config]) -> _Config:
-    """Read the configuration of a run of any kind.
-
-    Raises:
-        TrainingError: The folder holds no such run.
-    """
-    try:
-        return msgspec.json.decode((folder / CONFIG).read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError) as error:
-        raise TrainingError(f"{folder} holds no run: {error}") from error

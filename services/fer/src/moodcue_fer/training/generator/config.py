@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from moodcue_fer.training.train import read_config_as
+from moodcue_fer.training.run import read_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,4 +48,4 @@ def read_generator_config(folder: Path) -> GeneratorConfig:
     Raises:
         TrainingError: The folder holds no run.
     """
-    return read_config_as(folder, GeneratorConfig)
+    return read_config(folder, GeneratorConfig)

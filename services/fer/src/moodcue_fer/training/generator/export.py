@@ -17,8 +17,8 @@ from moodcue_fer.training.generator.data import SIZE
 from moodcue_fer.training.generator.network import Generator
 from moodcue_fer.training.generator.space import PERSON
 from moodcue_fer.training.generator.train import load_generator
+from moodcue_fer.training.run import TrainingError
 from moodcue_fer.training.traces import save_program
-from moodcue_fer.training.train import TrainingError
 
 NAME: Final = "face-generator"
 VERSION: Final = "0.1.0"

@@ -6,12 +6,11 @@ of them with real faces, and a frozen network that reads emotions says whether t
 what they should. Coarsely a face has to stay what the linear model drew, and so the same person.
 """
 
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -23,23 +22,21 @@ from moodcue_fer.training.generator.faces import load_faces
 from moodcue_fer.training.generator.losses import chances, look_at, lopsidedness, unlikeness
 from moodcue_fer.training.generator.network import Discriminator, Generator
 from moodcue_fer.training.generator.space import PERSON, FittedFaces, fit_face_space
-from moodcue_fer.training.network import FaceNetwork
-from moodcue_fer.training.train import (
+from moodcue_fer.training.network import FaceNetwork, channels_last
+from moodcue_fer.training.run import (
     CHECKPOINT,
-    CONFIG,
-    LOG,
     TrainingError,
-    load_network,
+    log_record,
     save_state,
+    write_config,
 )
+from moodcue_fer.training.train import load_network
 
 COARSE: Final = 8
 LARGEST_GRADIENT: Final = 10.0
 PENALTY_EVERY: Final = 8
 UNTOLD: Final = 0.3
 """Share of the faces of which the discriminator is not told what they show."""
-
-_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +79,12 @@ class GeneratorTrainer:
         self._emotions = torch.from_numpy(kept.emotions)
         self._places = torch.from_numpy(fitted.places)
         self._chances = torch.from_numpy(chances(kept.emotions, rarity=config.rarity))
-        self._guide = _fast(guide.eval().requires_grad_(requires_grad=False))
+        self._guide = channels_last(guide.eval().requires_grad_(requires_grad=False))
         torch.manual_seed(config.seed)
-        self.generator, self.average = _fast(Generator()), _fast(Generator())
+        self.generator, self.average = channels_last(Generator()), channels_last(Generator())
         self.generator.begin_as(fitted.space)
         self.average.load_state_dict(self.generator.state_dict())
-        self.discriminator = _fast(Discriminator())
+        self.discriminator = channels_last(Discriminator())
         linear = [*self.generator.place.parameters(), *self.generator.blurred.parameters()]
         others = [p for p in self.generator.parameters() if all(p is not it for it in linear)]
         self._maker = torch.optim.Adam(
@@ -236,14 +233,14 @@ class GeneratorTrainer:
     def _resume(self) -> None:
         path = self._folder / CHECKPOINT
         if not path.is_file():
-            self._write_config()
+            write_config(self._folder, self._config)
             return
         before = read_generator_config(self._folder)
         if replace(before, steps=self._config.steps) != self._config:
             raise TrainingError(
                 f"{self._folder} holds a run with another configuration: name another folder"
             )
-        self._write_config()
+        write_config(self._folder, self._config)
         state = torch.load(path, map_location="cpu", weights_only=True)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
@@ -261,12 +258,7 @@ class GeneratorTrainer:
     def _save(self, record: dict[str, Any]) -> None:
         state = {name: part.state_dict() for name, part in self._parts().items()}
         save_state(state | {"step": self._step}, self._folder / CHECKPOINT)
-        with (self._folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(record) + "\n")
-
-    def _write_config(self) -> None:
-        text = json.dumps(asdict(self._config), indent=2)
-        (self._folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+        log_record(self._folder, record)
 
 
 def train_generator(
@@ -318,7 +310,3 @@ def load_generator(run: Path) -> tuple[Generator, int]:
 
 def _precision() -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16)
-
-
-def _fast(network: _Network) -> _Network:
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch has it
