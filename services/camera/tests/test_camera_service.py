@@ -17,10 +17,11 @@ from moodcue.health import Pulse
 from moodcue.identity import new_id
 from moodcue.lifecycle import Heartbeat
 from moodcue.topics import Family, topic
-from moodcue_camera.camera import Camera, Shot
+from moodcue_camera.camera import Camera
 from moodcue_camera.metrics import CameraMetrics
 from moodcue_camera.pacing import Pace, SteadyPace, WorkerPace
 from moodcue_camera.service import CameraService, FrameFormat, WorkerAnswers
+from moodcue_camera.sources import Shot
 
 CAMERA = "kitchen"
 

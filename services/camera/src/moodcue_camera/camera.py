@@ -1,24 +1,15 @@
 """Cameras: a source of either kind gives the picture of a slot with its capture time."""
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 from moodcue.health import Problem
 from moodcue.identity import NS_PER_SECOND, Clock
 from moodcue_camera.metrics import CameraMetrics
 from moodcue_camera.pacing import Backoff, Seconds
-from moodcue_camera.sources import Image, LiveSource, MediaSource, SourceError
+from moodcue_camera.sources import Image, LiveSource, MediaSource, Shot, SourceError
 
 _LONGEST_WAIT_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A picture to send, and its capture time, UTC, ns since 1970."""
-
-    image: Image
-    time: int
 
 
 class Camera(Protocol):
@@ -188,8 +179,7 @@ class LiveCamera:
 
     def shoot(self, slot: int) -> Shot | None:  # noqa: ARG002 - live pictures have their own time
         """Take the newest picture, or the one that comes within half a slot."""
-        picture = self._source.newest(min(_LONGEST_WAIT_SECONDS, 0.5 / self.rate))
-        return None if picture is None else Shot(picture.image, picture.time)
+        return self._source.newest(min(_LONGEST_WAIT_SECONDS, 0.5 / self.rate))
 
     def problem(self) -> Problem:
         """Say what keeps pictures from coming, if anything."""

@@ -13,7 +13,7 @@ import structlog
 from moodcue.health import Problem, Pulse
 from moodcue.identity import Clock
 from moodcue_camera.pacing import Backoff, Seconds
-from moodcue_camera.sources import Image, LivePicture, SourceError, mask_credentials
+from moodcue_camera.sources import Image, Shot, SourceError, mask_credentials
 
 _OPEN_TIMEOUT_MS = 5000
 _READ_TIMEOUT_MS = 5000
@@ -120,7 +120,7 @@ class LiveReader:
         self._on_retry = on_retry
         self._stop = threading.Event()
         self._arrived = threading.Condition()
-        self._newest: LivePicture | None = None
+        self._newest: Shot | None = None
         self._problem: Problem = f"{name}: not open yet"
         self._pulse = Pulse(
             max_age_seconds=_HANG_SECONDS, what=f"{name}: reading it has not ended", clock=monotonic
@@ -140,7 +140,7 @@ class LiveReader:
         """Say that the thread that reads hangs or has died, if so; from any thread."""
         return self._pulse.problem()
 
-    def newest(self, wait_seconds: float) -> LivePicture | None:
+    def newest(self, wait_seconds: float) -> Shot | None:
         """Take the newest picture not yet taken; None if none came in time."""
         deadline = time.monotonic() + wait_seconds
         with self._arrived:
@@ -188,5 +188,5 @@ class LiveReader:
             self._problem = None
             self._backoff.reset()
             with self._arrived:
-                self._newest = LivePicture(image, self._clock())
+                self._newest = Shot(image, self._clock())
                 self._arrived.notify()

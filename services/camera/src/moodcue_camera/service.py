@@ -14,10 +14,11 @@ from moodcue.identity import new_id, new_trace
 from moodcue.lifecycle import Heartbeat
 from moodcue.topics import Family, topic
 from moodcue.tracing import Laps, Step, Tracer
-from moodcue_camera.camera import Camera, Shot
+from moodcue_camera.camera import Camera
 from moodcue_camera.encoding import encode_jpeg, fit
 from moodcue_camera.metrics import CameraMetrics
 from moodcue_camera.pacing import Pace, Seconds
+from moodcue_camera.sources import Shot
 
 _LONGEST_WAIT_SECONDS = 0.2
 _FULL_WAIT_SECONDS = 0.02

@@ -57,8 +57,8 @@ class MediaSource(Protocol):
 
 
 @dataclass(frozen=True)
-class LivePicture:
-    """A picture and the time when it was taken, UTC, ns since 1970."""
+class Shot:
+    """A picture and its capture time, UTC, ns since 1970."""
 
     image: Image
     time: int
@@ -74,7 +74,7 @@ class LiveSource(Protocol):
     def start(self) -> None:
         """Begin to receive, and to reconnect when it breaks."""
 
-    def newest(self, wait_seconds: float) -> LivePicture | None:
+    def newest(self, wait_seconds: float) -> Shot | None:
         """Take the newest picture not yet taken; None if none came in time."""
 
     def problem(self) -> Problem:
