@@ -9,6 +9,7 @@ from gateway_harness import system_fixture as system_fixture  # noqa: PLC0414 - 
 from page_browser import chromium, text, texts
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
 
 from moodcue.events import HoldReason, Mode, OptedOut
 
@@ -116,6 +117,41 @@ def test_songs_that_lead_away_from_a_mood_say_so(system: System, browser: Chrome
     source.recommendation(songs=[song(2)], emotion="sadness", mode=Mode.HOLD)
     system.eventually(lambda: shown(browser, "Song 2"), "songs")
     assert text(browser, "#songs-title") == "Songs for Sadness"
+
+
+def test_a_face_in_the_first_window_is_not_waited_for(system: System, browser: Chrome) -> None:
+    source = start(system, browser)
+    assert text(browser, "#mood") == "Waiting for a face"
+    source.face(probabilities=HAPPY)
+
+    system.eventually(lambda: text(browser, "#mood") == "Looking closer", "it has been seen")
+    assert "first songs come" in text(browser, "#mood-lead")
+
+
+def test_songs_of_another_room_are_marked_as_old(system: System, browser: Chrome) -> None:
+    source = start(system, browser)
+    source.recommendation("desk", songs=[song(1)])
+    system.eventually(lambda: shown(browser, "Song 1"), "songs")
+    source.face("sofa", probabilities=HAPPY)
+    choice = browser.find_element(By.ID, "room-choice")
+    system.eventually(choice.is_displayed, "there are two rooms")
+    old = "#song-list.song-list-old"
+    assert not browser.find_elements(By.CSS_SELECTOR, old)
+
+    Select(choice).select_by_visible_text("sofa")
+    assert browser.find_elements(By.CSS_SELECTOR, old)
+
+
+def test_the_songs_of_today_are_a_playlist_to_take_along(system: System, browser: Chrome) -> None:
+    source = start(system, browser)
+    browser.execute_script("location.hash = 'library'")
+    link = browser.find_element(By.ID, "history-playlist")
+    assert not link.is_displayed()
+    source.recommendation("desk", songs=[song(1)])
+
+    system.eventually(link.is_displayed, "there is something to take along")
+    answer = system.gateway.client.get(str(link.get_attribute("href")))
+    assert "Artist 1 - Song 1" in answer.text
 
 
 def test_a_wish_stands_in_the_history_as_the_music_that_was_wished_for(

@@ -9,6 +9,7 @@ import { createPreview } from "./preview.js";
 const LONGER_SIDE = 320;
 const QUALITY = 0.7;
 const RATE_MS = 5000;
+const UMLAUTS = { ä: "ae", ö: "oe", ü: "ue", Ä: "Ae", Ö: "Oe", Ü: "Ue", ß: "ss" };
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 
 const randomHex = (bytes) => [...crypto.getRandomValues(new Uint8Array(bytes))]
@@ -22,7 +23,7 @@ function ownIdentity() {
 }
 
 /** Name that a camera may have, as near as can be to what a person typed. */
-const usableName = (text) => text.trim().normalize("NFKD").replace(/[\u0300-\u036f]/g, "")
+const usableName = (text) => text.trim().replace(/[äöüß]/gi, (letter) => UMLAUTS[letter]).normalize("NFKD").replace(/[\u0300-\u036f]/g, "")
   .replace(/\s+/g, "-").replace(/[^A-Za-z0-9_.-]/g, "");
 
 /** What to do about a camera that the browser does not give. */

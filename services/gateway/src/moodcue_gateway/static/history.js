@@ -40,6 +40,7 @@ export function createHistory() {
 
   const show = () => {
     byId("history-empty").hidden = kept.length > 0;
+    byId("history-playlist").hidden = kept.every(({ event }) => event.songs.length === 0);
     const rows = kept.map(({ row }) => row);
     // Rows that stay are left alone, so that an open one keeps its state and its focus.
     for (const row of [...list.children].filter((one) => !rows.includes(one))) {

@@ -71,6 +71,8 @@ const showRoom = () => {
   }
   if (recommendation && moods.followsCamera()) {
     showSongs(recommendation);
+  } else if (moods.followsCamera()) {
+    songs.markOld();
   }
   showTaste();
 };

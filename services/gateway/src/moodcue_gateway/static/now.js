@@ -52,8 +52,9 @@ export function createNow() {
   const showMood = () => {
     ring.setAttribute("aria-label", t("window"));
     if (last === null) {
-      setText(byId("mood"), t("now.waiting"));
-      setText(byId("mood-lead"), t("now.waiting.text"));
+      const words = isFresh() && reading.seen ? "now.reading" : "now.waiting";
+      setText(byId("mood"), t(words));
+      setText(byId("mood-lead"), t(`${words}.text`));
       document.documentElement.dataset.mood = "neutral";
       return;
     }
@@ -81,8 +82,12 @@ export function createNow() {
     /** Take the reading of one frame. */
     showFace(event) {
       const time = milliseconds(event.time);
-      reading = { time, arrived: performance.now(), first: reading?.first ?? time };
-      bars.showMoment(mainFace(event.faces)?.probabilities ?? null);
+      const seen = mainFace(event.faces)?.probabilities ?? null;
+      reading = { time, seen: seen !== null, arrived: performance.now(), first: reading?.first ?? time };
+      bars.showMoment(seen);
+      if (last === null) {
+        showMood();
+      }
       setText(byId("face"), faceText(event));
     },
     /** Take a window that has closed. */

@@ -59,6 +59,8 @@ export const de = {
   "now.eyebrow": "Vor der Kamera",
   "now.waiting": "Warten auf ein Gesicht",
   "now.waiting.text": "Schauen Sie in die Kamera. Die ersten Lieder kommen, sobald das erste Zeitfenster voll ist.",
+  "now.reading": "Genauer hinsehen",
+  "now.reading.text": "Ein Gesicht ist da. Die ersten Lieder kommen, wenn der Kreis voll ist.",
   "now.confident": "{share} sicher, {seen}",
   "now.seen": "{seen} von {expected} Bildern mit Gesicht",
   "window": "Dieses Zeitfenster füllt sich",
@@ -232,6 +234,7 @@ export const de = {
   "taste.range": "wohl {low} bis {high}",
   "taste.away": "bleibt weg bis {until}",
   "history": "Frühere Empfehlungen",
+  "history.playlist": "Playlist von heute",
   "history.asked": "{mood}, gewünscht",
   "history.wish": "Wunsch: {music} Musik",
 

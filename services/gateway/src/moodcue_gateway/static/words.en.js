@@ -59,6 +59,8 @@ export const en = {
   "now.eyebrow": "In front of the camera",
   "now.waiting": "Waiting for a face",
   "now.waiting.text": "Look into the camera. The first songs come when the first window closes.",
+  "now.reading": "Looking closer",
+  "now.reading.text": "There is a face. The first songs come when the circle is full.",
   "now.confident": "{share} confident, {seen}",
   "now.seen": "{seen} of {expected} pictures with a face",
   "window": "This window fills",
@@ -232,6 +234,7 @@ export const en = {
   "taste.range": "probably {low} to {high}",
   "taste.away": "stays away until {until}",
   "history": "Earlier recommendations",
+  "history.playlist": "Playlist of today",
   "history.asked": "{mood}, asked",
   "history.wish": "Wish: {music} music",
 

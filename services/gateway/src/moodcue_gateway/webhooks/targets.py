@@ -114,12 +114,13 @@ async def allowed_address(target: Target, reach: Reach) -> Address:
     """
     addresses = await _addresses(target)
     for address in addresses:
+        named = str(address) if str(address) == target.host else f"{target.host} ({address})"
         needed = reach_needed(address)
         if needed is None:
-            raise TargetError(f"{target.host} is {address}; no webhook may go there")
+            raise TargetError(f"{named} is reserved or link-local; no webhook may go there")
         if _ORDER.index(needed) > _ORDER.index(reach):
             raise TargetError(
-                f"{target.host} is {address}, a {needed} address; "
+                f"{named} is a {needed} address; "
                 f"MOODCUE_GATEWAY_WEBHOOK_TARGETS={needed} would allow it"
             )
     return addresses[0]
