@@ -18,11 +18,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, Port
-from moodcue.cli import as_text
 from moodcue.client import subscribe
 from moodcue.errors import MoodcueError
 from moodcue.events import Recommendation
 from moodcue.lifecycle import STOP_SIGNALS, stop_on_signals
+from moodcue.telling import as_text
 from supervisor import Child, Supervisor, run_to_end
 
 STATE = Path(".moodcue")

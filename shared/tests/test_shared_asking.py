@@ -28,7 +28,7 @@ def test_without_a_recommender_the_command_ends_in_time_and_says_so(
         (["--point", "warm"], "write valence and arousal as 0.6,-0.7"),
         (["--emotions", "joy=1"], "unknown emotion 'joy'"),
         (["--emotions", "happiness"], "write them as happiness=0.8,neutral=0.2"),
-        (["--mode", "party"], "choose from"),
+        (["--mode", "party"], "choose from 'match', 'lift'"),
         (["--point", "5,0"], "from -1 to 1"),
         (["--point", "nan,0"], "from -1 to 1"),
         (["calm", "--count", "0"], "'0' is no whole number from 1 to 50"),

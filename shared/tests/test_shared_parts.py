@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodcue.cli import as_text
 from moodcue.errors import ModelError, ProtocolError
-from moodcue.events import EmotionWindow, HoldReason, Recommendation, SongMatch
+from moodcue.events import AnyEvent, EmotionWindow, HoldReason, Recommendation, SongMatch
 from moodcue.identity import host_name, new_id, new_trace
 from moodcue.lifecycle import stop_on_signals
 from moodcue.model_folder import ModelManifest, load_manifest, sha256_of, write_manifest
@@ -22,6 +21,7 @@ from moodcue.taxonomy import (
     valence_arousal_of,
     vector_from_mapping,
 )
+from moodcue.telling import as_text
 from moodcue.topics import Family, family_of, topic
 
 
@@ -224,6 +224,39 @@ def test_people_read_why_there_are_no_songs() -> None:
 def test_people_read_the_mode_that_leads() -> None:
     event = recommendation(emotion="sadness", confidence=0.7, mode="calm")
     assert "kitchen: sadness, confidence 70%, calm" in as_text(event)
+
+
+def test_people_read_what_was_asked_for_and_not_the_emotion_nearest_to_it() -> None:
+    calm = {"request": "r", "emotion": "neutral", "confidence": 1, "place": (0.6, -0.7)}
+
+    assert as_text(recommendation(**calm)).endswith("kitchen: calm music, as asked for")
+    of_a_window = recommendation(**calm, window="w")
+    assert "kitchen: neutral, confidence 100%" in as_text(of_a_window)
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (
+            {"type": "recommendation_request.v1", "mood": "calm", "mode": "lift"},
+            "mood calm, mode lift",
+        ),
+        ({"type": "recommendation_request.v1", "point": (0.5, -1)}, "asks for point 0.5,-1"),
+        ({"type": "recommendation_request.v1", "opt_out": 3}, "asks for opt-out of person 3"),
+        (
+            {"type": "recommendation_request.v1", "reset_taste": True},
+            "asks for forgetting the taste",
+        ),
+        ({"type": "taste.v1"}, "kitchen: feedback on 0 songs and artists"),
+        (
+            {"type": "index_published.v1", "generation": "g7", "songs": 36, "model_sha256": ""},
+            "a library of 36 songs, generation g7",
+        ),
+    ],
+)
+def test_people_read_every_kind_of_event(event: dict[str, object], said: str) -> None:
+    common = {"id": "i", "source": "s", "seq": 1, "time": 0, "trace": "", "camera": "kitchen"}
+    assert said in as_text(msgspec.convert({**common, **event}, AnyEvent))
 
 
 def test_people_read_why_a_window_holds() -> None:

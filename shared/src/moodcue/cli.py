@@ -3,7 +3,6 @@
 import argparse
 import socket
 import sys
-import time
 from pathlib import Path
 
 from moodcue import __version__
@@ -13,18 +12,9 @@ from moodcue.bus import DEFAULT_HOST, DEFAULT_PORT, MAX_PORT, BusAddress, Port
 from moodcue.client import subscribe
 from moodcue.codec import Message, as_json
 from moodcue.errors import MoodcueError, ProtocolError, SettingsError
-from moodcue.events import (
-    AnyEvent,
-    EmotionWindow,
-    FaceEmotion,
-    HoldReason,
-    Mode,
-    Recommendation,
-    Status,
-)
-from moodcue.identity import NS_PER_SECOND
+from moodcue.events import HoldReason, Mode
 from moodcue.security import create_keys, has_keys, load_keys
-from moodcue.taxonomy import EMOTIONS, dominant_emotion
+from moodcue.telling import as_text
 from moodcue.topics import Family, topic
 
 QUIET_SECONDS = 3.0
@@ -94,7 +84,9 @@ def _add_mood(mood: argparse.ArgumentParser) -> None:
     given.add_argument(
         "--emotions", type=emotions, metavar="NAME=WEIGHT,…", help="as happiness=1,neutral=2"
     )
-    mood.add_argument("--mode", choices=list(Mode), help="with a mood: for this answer alone")
+    mood.add_argument(
+        "--mode", choices=[mode.value for mode in Mode], help="with a mood: for this answer alone"
+    )
     mood.add_argument("--room", default="manual", help="camera of the room; default: manual")
     mood.add_argument("--count", type=whole_number(1, MAX_SONGS), default=5, help="how many songs")
     mood.add_argument("--json", action="store_true", help="one JSON object")
@@ -169,43 +161,3 @@ def _broker_runs(host: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def as_text(event: AnyEvent) -> str:
-    """Describe an event for a person, in one line or, for songs, in one line each."""
-    clock = time.strftime("%H:%M:%S", time.localtime(event.time / NS_PER_SECOND))
-    match event:
-        case Recommendation():
-            return f"{clock}  {_recommendation_text(event)}"
-        case EmotionWindow(hold=None, probabilities=probabilities) if probabilities is not None:
-            mood = f"{dominant_emotion(probabilities)} {max(probabilities):.0%}"
-            return f"{clock}  {event.camera}: {mood}, confidence {event.confidence:.0%}"
-        case EmotionWindow():
-            return f"{clock}  {event.camera}: hold, {event.hold}"
-        case FaceEmotion():
-            faces = [
-                dominant_emotion(face.probabilities) if face.probabilities else str(face.problem)
-                for face in event.faces
-            ]
-            return f"{clock}  {event.camera}: {', '.join(faces) or event.status}"
-        case Status():
-            return f"{clock}  {event.service}/{event.instance}: {event.state} {event.detail}"
-        case _:
-            return f"{clock}  {type(event).__name__} {event.id}"
-
-
-def _recommendation_text(event: Recommendation) -> str:
-    if event.hold is not None:
-        said = f": {event.detail}" if event.detail else ""
-        return f"{event.camera}: no songs, {event.hold.replace('_', ' ')}{said}"
-    lines = [f"{event.camera}: {event.emotion}, confidence {event.confidence:.0%}"]
-    if event.mode is not Mode.MATCH:
-        lines[0] += f", {event.mode}"
-    if event.probabilities is not None:
-        ranked = sorted(zip(event.probabilities, EMOTIONS, strict=True), reverse=True)
-        lines[0] += "  (" + ", ".join(f"{name} {p:.0%}" for p, name in ranked[:3]) + ")"
-    lines += [
-        f"    {rank}. {song.score:.2f}  {song.title} - {song.artist}"
-        for rank, song in enumerate(event.songs, start=1)
-    ]
-    return "\n".join(lines)
