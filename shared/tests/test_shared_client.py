@@ -3,19 +3,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from fixtures import BrokerProcess, Context
+from fixtures import BrokerProcess, Context, Eventually
 from shared_events import recommendation, send
 
 from moodcue import subscribe
 from moodcue.bus import BusAddress, Publisher
 from moodcue.client import Subscription
 from moodcue.errors import BusError, ProtocolError, SettingsError
-from moodcue.events import AnyEvent
+from moodcue.events import AnyEvent, Recommendation
 from moodcue.replay import replay
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,6 +27,24 @@ def publisher(context: Context, address: BusAddress, broker: BrokerProcess) -> P
     made = Publisher(context, address, source="recommender/test")
     assert made.wait_until_connected(10)
     return made
+
+
+@pytest.fixture
+def publish(
+    context: Context, address: BusAddress, publisher: Publisher, eventually: Eventually
+) -> Callable[[int], list[Recommendation]]:
+    """Publish some recommendations; return them when the broker's history has them."""
+
+    def publish_all(count: int) -> list[Recommendation]:
+        sent = send(publisher, count)
+
+        def history() -> list[AnyEvent]:
+            return [m.event for m in replay(context, address, topic="recommendation/")[0]]
+
+        eventually(lambda: sent[-1] in history(), "the broker has all that was published")
+        return sent
+
+    return publish_all
 
 
 @pytest.fixture
@@ -69,11 +87,9 @@ def test_events_come_in_order_each_once(publisher: Publisher, subscription: Subs
 
 
 def test_a_replay_comes_first_and_what_happens_meanwhile_follows(
-    context: Context, address: BusAddress, publisher: Publisher
+    address: BusAddress, publisher: Publisher, publish: Callable[[int], list[Recommendation]]
 ) -> None:
-    sent = send(publisher, 10)
-    while len(replay(context, address, topic="recommendation/")[0]) < 10:
-        pass
+    sent = publish(10)
     with subscribe("recommendation/kitchen/", port=address.port, after_seq=4) as subscription:
         first = take(subscription, 6)
         sent += send(publisher, 3)
@@ -82,11 +98,9 @@ def test_a_replay_comes_first_and_what_happens_meanwhile_follows(
 
 
 def test_a_late_joiner_gets_the_last_value_at_once(
-    context: Context, address: BusAddress, publisher: Publisher
+    address: BusAddress, publish: Callable[[int], list[Recommendation]]
 ) -> None:
-    sent = send(publisher, 3)
-    while len(replay(context, address, topic="recommendation/")[0]) < 3:
-        pass
+    sent = publish(3)
     with subscribe("recommendation/", port=address.port) as subscription:
         assert take(subscription, 1) == sent[-1:]
 
@@ -132,11 +146,9 @@ def test_a_subscriber_lives_through_a_restart_of_the_broker(
 
 
 def test_the_async_iterator_gives_the_same_events(
-    context: Context, address: BusAddress, publisher: Publisher
+    address: BusAddress, publisher: Publisher, publish: Callable[[int], list[Recommendation]]
 ) -> None:
-    sent = send(publisher, 5)
-    while len(replay(context, address, topic="recommendation/")[0]) < 5:
-        pass
+    sent = publish(5)
 
     async def collect() -> list[AnyEvent]:
         received = []
@@ -170,11 +182,9 @@ def listen(address: BusAddress, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_listen_prints_one_json_object_per_event(
-    context: Context, address: BusAddress, publisher: Publisher
+    address: BusAddress, publish: Callable[[int], list[Recommendation]]
 ) -> None:
-    sent = send(publisher, 3)
-    while len(replay(context, address, topic="recommendation/")[0]) < 3:
-        pass
+    sent = publish(3)
 
     out, err = listen(address, "--json", "--after-seq", "0", "--count", "3").communicate(timeout=30)
 
@@ -185,11 +195,9 @@ def test_listen_prints_one_json_object_per_event(
 
 
 def test_listen_prints_lines_for_people_and_ends_with_ctrl_c(
-    context: Context, address: BusAddress, publisher: Publisher
+    address: BusAddress, publish: Callable[[int], list[Recommendation]]
 ) -> None:
-    send(publisher)
-    while not replay(context, address, topic="recommendation/")[0]:
-        pass
+    publish(1)
     process = listen(address)
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -255,12 +263,10 @@ def test_a_replay_from_before_the_first_number_is_refused() -> None:
 
 
 def test_the_example_subscriber_needs_thirty_lines_and_prints_songs(
-    context: Context, address: BusAddress, publisher: Publisher
+    address: BusAddress, publish: Callable[[int], list[Recommendation]]
 ) -> None:
     example = REPOSITORY / "examples" / "subscribe.py"
-    send(publisher)
-    while not replay(context, address, topic="recommendation/")[0]:
-        pass
+    publish(1)
     process = subprocess.Popen(
         [sys.executable, str(example), "127.0.0.1", str(address.port + 1)],
         stdout=subprocess.PIPE,

@@ -275,30 +275,39 @@ def test_each_frame_goes_to_one_worker_only(camera: Publisher, workers: list[Wor
 
 
 def test_without_a_worker_the_newest_frame_wins_and_the_others_are_counted(
-    context: Context, address: BusAddress, camera: Publisher, workers: list[Worker]
+    context: Context,
+    address: BusAddress,
+    camera: Publisher,
+    workers: list[Worker],
+    eventually: Eventually,
 ) -> None:
-    received = 0.0
+    def wait_for(counter: str, value: int) -> None:
+        eventually(
+            lambda: counters(context, address).get(counter) == value, f"{counter} is {value}"
+        )
+
     newest = ""
     for number in range(1, 4):
         newest = send_frame(camera, "kitchen").id
-        while received < number:
-            received = counters(context, address).get("frames_received", 0)
+        wait_for("frames_received", number)
     workers[0].ask()
 
     assert workers[0].take() == newest
     assert workers[0].idle()
-    dropped = 0.0
-    while dropped < 2:
-        dropped = counters(context, address)["frames_dropped_replaced"]
-    assert dropped == 2
+    wait_for("frames_dropped_replaced", 2)
 
 
 def test_a_frame_that_waited_too_long_is_never_handed_out(
-    context: Context, address: BusAddress, camera: Publisher, workers: list[Worker]
+    context: Context,
+    address: BusAddress,
+    camera: Publisher,
+    workers: list[Worker],
+    eventually: Eventually,
 ) -> None:
     send_frame(camera, "kitchen")
-    while not counters(context, address).get("frames_received"):
-        pass
+    eventually(
+        lambda: counters(context, address).get("frames_received"), "the broker has the frame"
+    )
     asked = time.monotonic() + 2.5
     while time.monotonic() < asked:
         counters(context, address)
@@ -306,8 +315,9 @@ def test_a_frame_that_waited_too_long_is_never_handed_out(
     young = send_frame(camera, "hall")
 
     assert workers[0].take() == young.id
-    while not counters(context, address).get("frames_dropped_too_old"):
-        pass
+    eventually(
+        lambda: counters(context, address).get("frames_dropped_too_old"), "the old one is counted"
+    )
 
 
 def test_a_worker_that_is_killed_costs_no_frame_but_its_own(
