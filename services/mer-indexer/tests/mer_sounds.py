@@ -68,6 +68,12 @@ def write_audio(
     return path
 
 
+def packets(path: Path) -> list[bytes]:
+    """Read the encoded sound of a file, without its tags."""
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(container.streams.audio[0])]
+
+
 def analyse_by_name(path: Path) -> Analysed | Failure:
     """Answer without listening: by the first letters of the file's name."""
     if path.name.startswith("deadly"):

@@ -4,10 +4,9 @@ import random
 import struct
 from pathlib import Path
 
-import av
 import mutagen
 import pytest
-from mer_sounds import FORMATS, tone, write_audio
+from mer_sounds import FORMATS, packets, tone, write_audio
 from mutagen.flac import Picture
 from mutagen.id3 import APIC, COMM, ID3, TPE1, TXXX, TYER
 from mutagen.mp4 import MP4, MP4Cover
@@ -31,11 +30,6 @@ def song(folder: Path, suffix: str) -> Path:
     """Write a song with tags, which nothing here may change."""
     tags = {"title": "Тихо 夜", "artist": "Somebody"} if suffix != ".wav" else {}
     return write_audio(folder / f"song{suffix}", sound=tone(seconds=1.5), tags=tags)
-
-
-def packets(path: Path) -> list[bytes]:
-    with av.open(str(path)) as container:
-        return [bytes(packet) for packet in container.demux(container.streams.audio[0])]
 
 
 def fields(path: Path) -> dict[str, str]:

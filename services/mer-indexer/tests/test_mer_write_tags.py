@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import msgspec
 import mutagen
 import pytest
-from mer_sounds import FORMATS, analyse_by_name, tone, write_audio
+from mer_sounds import FORMATS, analyse_by_name, packets, tone, write_audio
 
 from moodcue.library_index import read_manifest
 from moodcue.songs import open_songs
@@ -58,11 +57,6 @@ def digests(music: Path) -> dict[str, str]:
         file.relative: hashlib.sha256(file.path.read_bytes()).hexdigest()
         for file in scan_library(music)
     }
-
-
-def packets(path: Path) -> list[bytes]:
-    with av.open(str(path)) as container:
-        return [bytes(packet) for packet in container.demux(container.streams.audio[0])]
 
 
 def test_tags_are_written_once_and_no_song_is_analysed_again(
