@@ -185,7 +185,13 @@ def run(settings: GatewaySettings) -> int:
         parts = build_parts(settings, registry, tracer=tracer)
         listening = stack.enter_context(listen(settings))
         process = stack.enter_context(
-            running(settings, service=SERVICE, registry=registry, ready=lambda: parts.unready)
+            running(
+                settings,
+                service=SERVICE,
+                registry=registry,
+                alive=parts.bus.problem,
+                ready=lambda: parts.unready,
+            )
         )
         port = listening.getsockname()[1]
         _log.info("gateway.listening", url=f"http://{settings.host}:{port}/")

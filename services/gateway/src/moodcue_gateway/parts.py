@@ -80,13 +80,12 @@ class Parts:
     def tick(self) -> None:
         """Give a sign of life and look around; called a few times a second."""
         self.check()
-        if self.bus.problem() is None:
-            self.on_alive()
+        self.on_alive()
 
     def check(self) -> Problem:
         """Say what keeps the gateway from its work, and remember it."""
         silence = self.bus.silence()
-        self.unready = self.bus.problem() or not_ready(self.services(), silence=silence)
+        self.unready = not_ready(self.services(), silence=silence)
         return self.unready
 
 

@@ -252,8 +252,9 @@ class Bus:
                     self._publisher = self._frames = self._listener = None
 
     def problem(self) -> Problem:
-        """Say what makes a restart of this process necessary, if anything."""
-        return self._listener.problem() if self._listener else "the gateway is not open"
+        """Say what makes a restart of this process necessary, if anything; from any thread."""
+        listener = self._listener
+        return listener.problem() if listener else None
 
     def silence(self) -> Problem:
         """Say that the broker is silent, if it is."""
