@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from fixtures import Context
+from service_process import GRACE_SECONDS
 
 import moodcue
 from moodcue.bus import BusAddress, Publisher
@@ -306,4 +307,4 @@ def test_every_service_ends_at_a_word_with_code_0_though_the_broker_is_gone(
     for service in list(system.processes):
         before = time.monotonic()
         assert system.end(service) == 0, service
-        assert time.monotonic() - before < 4, service
+        assert time.monotonic() - before < GRACE_SECONDS, service

@@ -17,7 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ServiceProcess"]
+__all__ = ["GRACE_SECONDS", "ServiceProcess"]
+
+GRACE_SECONDS = 10.0
+"""What a service has to end after SIGTERM, as in the Compose file."""
 
 _DEADLINE_SECONDS = 20.0
 
