@@ -54,7 +54,6 @@ class FaceSpace:
     Attributes:
         mean: The mean face, shape (pixels,).
         basis: Components as pictures, shape (pixels, 72): a face is `mean + basis @ place`.
-        inverse: From pictures to places: `place = inverse @ (face - mean)`, shape (72, pixels).
         centres: Place of the mean face of each emotion, shape (7, 72).
         maps: From standard normal numbers to places around the centre, shape (7, 72, 72).
         scale: Standard deviation of each component, shape (72,).
@@ -62,7 +61,6 @@ class FaceSpace:
 
     mean: Floats
     basis: Floats
-    inverse: Floats
     centres: Floats
     maps: Floats
     scale: Floats
@@ -113,7 +111,6 @@ def fit_face_space(faces: LaidFaces, *, seed: int = 0) -> FittedFaces:
     space = FaceSpace(
         mean=mean,
         basis=np.asarray(main / weights[:, np.newaxis], np.float32),
-        inverse=np.asarray((main * weights[:, np.newaxis]).T, np.float32),
         centres=centres,
         maps=maps,
         scale=np.sqrt(values[:PERSON]),
