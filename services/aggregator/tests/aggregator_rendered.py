@@ -10,9 +10,9 @@ from aggregator_people import Looks, Pixels, Pose, draw_looks, lit, paint, wall
 from aggregator_scenes import HEIGHT, WIDTH, Place, Scene, Script, event_of, where
 from skimage import data
 
-from moodcue.events import Face
+from moodcue.events import Box, Face
 from moodcue_fer.appearance import describe
-from moodcue_fer.faces import Box, crop_whole
+from moodcue_fer.faces import crop_whole
 
 _CASCADE = "haarcascade_frontalface_default.xml"
 _ASTRONAUT = (174, 64, 98)

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moodcue.events import Box
 from moodcue.identity import NS_PER_SECOND
-from moodcue_aggregator.association import Box, Sighting, Track, hides, pair, similarity
+from moodcue_aggregator.association import Sighting, Track, hides, pair, similarity
 from moodcue_aggregator.association import score as score_of
 
 FRAME_NS = NS_PER_SECOND // 5

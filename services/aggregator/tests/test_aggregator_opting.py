@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from moodcue.events import (
+    Box,
     EmotionWindow,
     Face,
     FaceEmotion,
@@ -14,7 +15,6 @@ from moodcue.events import (
 )
 from moodcue.identity import NS_PER_SECOND
 from moodcue.taxonomy import vector_from_mapping
-from moodcue_aggregator.association import Box
 from moodcue_aggregator.opting import OptOuts
 from moodcue_aggregator.summary import HoldRules, summarise
 from moodcue_aggregator.window import ClosedWindow

@@ -5,10 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moodcue.codec import decode_event, encode
-from moodcue.events import EmotionWindow, Face, FaceEmotion, FaceProblem, FrameStatus, HoldReason
+from moodcue.events import (
+    Box,
+    EmotionWindow,
+    Face,
+    FaceEmotion,
+    FaceProblem,
+    FrameStatus,
+    HoldReason,
+)
 from moodcue.identity import NS_PER_SECOND
 from moodcue.taxonomy import EMOTIONS, dominant_emotion, vector_from_mapping
-from moodcue_aggregator.association import Box
 from moodcue_aggregator.summary import HoldRules, distance, summarise, window_id
 from moodcue_aggregator.tracks import TrackRules
 from moodcue_aggregator.window import WindowRules, Windows

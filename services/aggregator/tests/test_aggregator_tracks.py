@@ -3,8 +3,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from moodcue.events import Box
 from moodcue.identity import NS_PER_SECOND
-from moodcue_aggregator.association import Box, Sighting, Track
+from moodcue_aggregator.association import Sighting, Track
 from moodcue_aggregator.tracks import Tracker, TrackRules
 
 FRAME_NS = NS_PER_SECOND // 5

@@ -10,9 +10,10 @@ from fer_pictures import grey_astronaut
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moodcue.events import Box
 from moodcue_fer.appearance import LENGTH, describe
 from moodcue_fer.detectors import HaarDetector
-from moodcue_fer.faces import Box, GreyPicture
+from moodcue_fer.faces import GreyPicture
 
 ASTRONAUT_BOX = (174, 64, 98, 98)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from fer_pictures import Pixels, clip_frames, grey_astronaut
 
+from moodcue.events import Box
 from moodcue.identity import NS_PER_SECOND
 from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
-from moodcue_fer.faces import Box, Detection, overlap
+from moodcue_fer.faces import Detection, overlap
 from moodcue_fer.search import FaceSearch, Found, Moment, Search, has_changed, shrink, zone_mask
 
 STEP = 0.2

@@ -4,11 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from moodcue.events import Box
 from moodcue.identity import NS_PER_SECOND
 from moodcue_aggregator.looks import Looks, compare
-
-Box = tuple[int, int, int, int]
-"""Left, top, width, height in pixels."""
 
 _REACH = 1.5
 """How many face sizes a face may lie from where it was expected; at 5 frames a second, a face of

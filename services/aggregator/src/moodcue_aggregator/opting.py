@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from moodcue.events import EmotionWindow, OptedOut, RecommendationRequest
-from moodcue_aggregator.association import Box
+from moodcue.events import Box, EmotionWindow, OptedOut, RecommendationRequest
 from moodcue_aggregator.window import ClosedWindow
 
 _MAX_PEOPLE = 32

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from moodcue.events import (
     MIN_PRESENCE,
+    Box,
     EmotionWindow,
     Face,
     FaceEmotion,
@@ -17,7 +18,6 @@ from moodcue.events import (
 )
 from moodcue.identity import NS_PER_SECOND
 from moodcue.taxonomy import EMOTIONS
-from moodcue_aggregator.association import Box
 from moodcue_aggregator.window import ClosedWindow
 
 Vector = tuple[float, ...]

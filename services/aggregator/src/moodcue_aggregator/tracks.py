@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from moodcue.events import Box
 from moodcue.identity import NS_PER_SECOND
 from moodcue_aggregator.association import (
-    Box,
     Sighting,
     Track,
     apart,

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from moodcue_fer.faces import Box, GreyPicture
+from moodcue.events import Box
+from moodcue_fer.faces import GreyPicture
 
 Grid = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

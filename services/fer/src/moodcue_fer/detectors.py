@@ -11,7 +11,8 @@ import cv2.data
 import numpy as np
 
 from moodcue.errors import ModelError
-from moodcue_fer.faces import Box, Detection, GreyPicture, merge, reduce, square
+from moodcue.events import Box
+from moodcue_fer.faces import Detection, GreyPicture, merge, reduce, square
 
 HAAR_FILE: Final = "haarcascade_frontalface_default.xml"
 SMALLEST_FACE: Final = 24

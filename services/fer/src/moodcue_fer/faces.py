@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from moodcue.events import Box
 from moodcue_fer.preprocessing import CROP_SIZE
-
-Box = tuple[int, int, int, int]
-"""Left, top, width, height in pixels of the full frame."""
 
 GreyPicture = npt.NDArray[np.uint8]
 

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from moodcue.events import Box
 from moodcue.identity import NS_PER_SECOND
 from moodcue_fer.detectors import FaceDetector
-from moodcue_fer.faces import SAME_FACE, Box, Detection, GreyPicture, merge, overlap
+from moodcue_fer.faces import SAME_FACE, Detection, GreyPicture, merge, overlap
 
 Thumbnail = npt.NDArray[np.float32]
 
