@@ -17,8 +17,8 @@ from compose import REPOSITORY, VERSION, build, docker, inspect, run
 # start from minutes to half an hour.
 LARGEST = {
     "broker": 120,
-    "camera": 250,
-    "fer": 335,
+    "camera": 260,
+    "fer": 345,
     "aggregator": 120,
     "mer-indexer": 500,
     "recommender": 300,
