@@ -61,7 +61,8 @@ def next_songs(
 
 def windows(subscription: moodcue.Subscription, count: int) -> list[EmotionWindow]:
     """Return the next windows."""
-    events = [subscription.get(timeout_seconds=60) for _ in range(count)]
+    events = [subscription.get(timeout_seconds=120) for _ in range(count)]
+    assert None not in events
     return [event for event in events if isinstance(event, EmotionWindow)]
 
 
