@@ -28,6 +28,8 @@ from supervisor import Child, Supervisor, run_to_end
 STATE = Path(".moodcue")
 BROWSER = "browser"
 """Stands for no camera: browsers are cameras by the page."""
+PAGE_SECONDS = 60.0
+"""A gateway that takes longer to listen is told of nevertheless."""
 ENDING = (*STOP_SIGNALS, signal.SIGHUP)
 
 
@@ -80,6 +82,7 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         say=say,
     )
     with supervisor:
+        wait_for_page(supervisor, stop, port=options.port)
         say(f"listening; the live page is http://127.0.0.1:{options.port}  (Ctrl-C ends the demo)")
         show_recommendations(supervisor, stop, bus_port=options.bus_port)
         say("ending")
@@ -186,6 +189,16 @@ def services(workers: int, *, camera: str) -> list[Child]:
             for n in range(1, workers + 1)
         ),
     ]
+
+
+def wait_for_page(supervisor: Supervisor, stop: threading.Event, *, port: int) -> None:
+    """Wait until the gateway takes connections: only then is its address worth opening."""
+    deadline = time.monotonic() + PAGE_SECONDS
+    while not stop.wait(0.1) and time.monotonic() < deadline:
+        supervisor.check()
+        with closing(socket.socket()) as probe:
+            if probe.connect_ex((DEFAULT_HOST, port)) == 0:
+                return
 
 
 def show_recommendations(supervisor: Supervisor, stop: threading.Event, *, bus_port: int) -> None:

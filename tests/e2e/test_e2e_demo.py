@@ -54,14 +54,14 @@ def demo(folder: Path, address: BusAddress) -> Iterator[Demo]:
 def test_songs_follow_the_synthetic_face_and_ctrl_c_ends_it_all(demo: Demo) -> None:
     demo.start()
     started = demo.wait_for("the live page is")
+    with urllib.request.urlopen(f"http://127.0.0.1:{demo.page_port}/", timeout=10) as page:
+        assert b"Moodcue" in page.read()
     first = demo.wait_for(RECOMMENDATION)
     demo.wait_for(r"^    5\. ")
     children = demo.children()
 
     assert first - started < 30
     assert set(children) == set(SERVICES)
-    with urllib.request.urlopen(f"http://127.0.0.1:{demo.page_port}/", timeout=10) as page:
-        assert b"Moodcue" in page.read()
 
     third = demo.wait_for(RECOMMENDATION, count=3)
     assert third - first == pytest.approx(30, abs=3)
