@@ -9,7 +9,9 @@ from moodcue_recommender.sample_library import random_songs, write_library
 
 
 @given(st.lists(st.integers(0, 9), max_size=60), st.integers(0, 20))
-def test_a_history_knows_how_many_songs_ago_each_came(played: list[int], length: int) -> None:
+def test_a_history_knows_how_many_songs_ago_each_came_and_how_often(
+    played: list[int], length: int
+) -> None:
     history = History(length=length)
     for song in played:
         history.add([song])
@@ -18,6 +20,7 @@ def test_a_history_knows_how_many_songs_ago_each_came(played: list[int], length:
         remembered.index(song) + 1 if song in remembered else length + 1 for song in range(10)
     ]
     assert history.waits(range(10)).tolist() == expected
+    assert history.times(range(10)).tolist() == [remembered.count(song) for song in range(10)]
 
 
 def test_the_first_song_of_the_last_answer_is_taken_to_play() -> None:

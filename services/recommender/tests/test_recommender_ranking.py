@@ -14,7 +14,7 @@ from moodcue.taxonomy import BASIC_7, EMOTIONS, vector_from_mapping
 from moodcue_recommender.history import History
 from moodcue_recommender.library import Library
 from moodcue_recommender.ranking import Ranking, rank
-from moodcue_recommender.rules import Rule
+from moodcue_recommender.rules import Rule, Weights
 from moodcue_recommender.sample_library import make_song, random_songs, song_table
 from moodcue_recommender.vectors import Matching
 
@@ -148,6 +148,38 @@ def test_songs_that_were_passed_over_for_a_song_are_said_to_be_in_the_memory() -
     assert {song.moved_by for song in second.songs} <= {Rule.MEMORY, Rule.FOLLOWS}
     assert min(song.fit_rank for song in second.songs) > 1
     assert any("came not long ago" in song.reason for song in second.songs)
+
+
+def test_songs_that_came_too_often_give_way_to_the_next_that_fit() -> None:
+    often = corner(25, -0.9, -0.9, "often")
+    library = library_of(
+        [*often, *corner(20, -0.7, -0.7, "seldom"), *corner(55, 0.9, 0.9, "march")]
+    )
+    came = [song.id for song in often]
+    no_memory = Weights(repeat_memory=0)
+    twice = rank(library, SAD, count=5, history=History(came * 2, length=100), weights=no_memory)
+    assert set(ids(twice)) <= set(came)
+    more = rank(library, SAD, count=5, history=History(came * 4, length=100), weights=no_memory)
+    assert {song.title[:6] for song in more.songs} == {"seldom"}
+    assert {song.moved_by for song in more.songs} <= {Rule.OFTEN, Rule.FOLLOWS}
+    assert any("have come too often" in song.reason for song in more.songs)
+
+
+def test_no_song_that_does_not_fit_comes_in_place_of_one_that_came_too_often() -> None:
+    library = library_of([*corner(8, -0.9, -0.9, "sad"), *corner(40, 0.2, -0.9, "calm")])
+    history = History(length=100)
+    for _ in range(40):
+        found = rank(library, SAD, count=5, history=history)
+        assert all(song.valence < 0 for song in found.songs)
+        history.add(ids(found))
+
+
+def test_a_song_that_came_once_has_not_come_too_often_in_however_large_a_library() -> None:
+    library = library_of([*corner(30, -0.9, -0.9, "sad"), *corner(170, -0.8, -0.8, "less")])
+    history = History(length=50)
+    history.add(ids(rank(library, SAD, count=5)))
+    found = rank(library, SAD, count=5, history=history)
+    assert {song.moved_by for song in found.songs} <= {Rule.MEMORY, Rule.FOLLOWS}
 
 
 def test_one_answer_has_one_song_of_an_artist_while_others_fit() -> None:

@@ -28,7 +28,7 @@ class Answerer:
         log: of what was answered, in the same database.
         next_seq: takes the next sequence number of a topic.
         rules: how questions are answered.
-        remembered_songs: of each camera of which it is known how long ago they came.
+        remembered_songs: of each camera of which it is known when and how often they came.
 
     Attributes:
         tastes: of all rooms.

@@ -38,7 +38,13 @@ COUNT = 5
 """Songs of an answer."""
 
 NO_RULES = Weights(
-    repeat_memory=0, margin=0.0, widening=0.0, wait=0.0, variety=0.0, artist_cap=COUNT
+    repeat_memory=0,
+    margin=0.0,
+    widening=0.0,
+    wait=0.0,
+    often=0.0,
+    variety=0.0,
+    artist_cap=COUNT,
 )
 """The nearest songs as they are."""
 

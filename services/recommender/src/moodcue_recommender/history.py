@@ -1,6 +1,6 @@
-"""What a camera was given before: how long ago each song came, and which song plays."""
+"""What a camera was given before: when and how often each song came, and which song plays."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -24,6 +24,7 @@ class History:
         self.playing: int | None = None
         self._songs: deque[int] = deque()
         self._last: dict[int, int] = {}
+        self._times = Counter[int]()
         self._count = 0
         self._remember(songs)
 
@@ -39,6 +40,10 @@ class History:
         last = self._last
         return np.array([self._count + 1 - last.get(song, never) for song in songs], np.float64)
 
+    def times(self, songs: Iterable[int]) -> NDArray[np.float64]:
+        """Return how many of the last `length` songs each was."""
+        return np.array([self._times[song] for song in songs], np.float64)
+
     def before(self, songs: Iterable[int]) -> "History":
         """Return the history as if the songs of the last answer had never been recommended."""
         ignored = set(songs)
@@ -49,10 +54,12 @@ class History:
             self._count += 1
             self._songs.append(song)
             self._last[song] = self._count
+            self._times[song] += 1
             if len(self._songs) > self.length:
                 oldest = self._songs.popleft()
+                self._times[oldest] -= 1
                 if self._last[oldest] <= self._count - self.length:
-                    del self._last[oldest]
+                    del self._last[oldest], self._times[oldest]
 
 
 class Histories:

@@ -96,6 +96,7 @@ def rank(
     candidates = Candidates(
         fit=fit,
         wait=history.waits(ids),
+        times=history.times(ids),
         taste=np.array([taste.get(i, 0.0) for i in ids]),
         stays=np.array([i in stay for i in ids]),
         sound=np.hstack([library.songs.opening[places], library.songs.ending[places]]),
@@ -103,7 +104,8 @@ def rank(
         recording=lambda position: _recording(song(ids[position])),
     )
     total = len(library.songs)
-    choices = choose(candidates, weights, count=count, library=total)
+    due = history.length / total
+    choices = choose(candidates, weights, count=count, library=total, due=due)
     choices = _following(choices, library, places, fit, history.playing)
     songs = tuple(
         _match(

@@ -15,6 +15,7 @@ _NOUNS = {Emotion.NEUTRAL.value: "a neutral face"}
 _MUSIC = {"Q1": "cheerful", "Q2": "tense", "Q3": "sad", "Q4": "calm"}
 _MOVES = {
     Rule.MEMORY: "songs that fit better came not long ago",
+    Rule.OFTEN: "songs that fit better have come too often",
     Rule.ARTIST: "songs that fit better are by artists who are here already",
     Rule.VARIETY: "songs that fit better sound like others that are here",
     Rule.FOLLOWS: "it is first because it begins as the song before it ends",

@@ -23,6 +23,7 @@ class Rule(StrEnum):
     """Why a song is not where its fit alone would put it."""
 
     MEMORY = "memory"
+    OFTEN = "often"
     ARTIST = "artist"
     VARIETY = "variety"
     FOLLOWS = "follows"
@@ -43,6 +44,9 @@ class Weights:
             decide between songs that have waited as long as each other.
         wait: what each doubling of the songs since it last came is worth to a song. Among the
             songs that fit, it decides; a song that does not fit needs patience.
+        share: a song may come so many times as often as if all songs came equally often.
+        often: what each doubling beyond that costs it, up to the margin, so that no song that does
+            not fit comes in its place.
         variety: what is taken from a song that sounds as one that is already chosen (the weight
             of maximal marginal relevance, Carbonell and Goldstein 1998).
         artist_cap: songs of one artist in one answer.
@@ -51,10 +55,12 @@ class Weights:
 
     repeat_memory: int = 20
     margin: float = 0.33
-    pool: float = 0.135
+    pool: float = 0.1
     widening: float = 1.5
     slope: float = 0.002
     wait: float = 0.01
+    share: float = 2.7
+    often: float = 1.0
     variety: float = 0.003
     artist_cap: int = 1
     artist_cost: float = 0.2
@@ -67,6 +73,7 @@ class Candidates:
     Attributes:
         fit: inner products, shape (k,), descending.
         wait: songs since each was recommended, from 1, shape (k,).
+        times: how often each was recommended, as far as it is remembered, shape (k,).
         taste: what the listeners' feedback adds to each, in units of fit, shape (k,).
         stays: which come in any case, as long as there is room, shape (k,).
         sound: how each sounds, shape (k, d), in units of the valence-arousal plane.
@@ -76,6 +83,7 @@ class Candidates:
 
     fit: Vector
     wait: Vector
+    times: Vector
     taste: Vector
     stays: NDArray[np.bool_]
     sound: Vector
@@ -111,7 +119,9 @@ def widened(weights: Weights, probabilities: Sequence[float]) -> Weights:
     return replace(weights, margin=weights.margin + wider, pool=weights.pool + wider)
 
 
-def choose(candidates: Candidates, weights: Weights, *, count: int, library: int) -> list[Choice]:
+def choose(
+    candidates: Candidates, weights: Weights, *, count: int, library: int, due: float
+) -> list[Choice]:
     """Choose songs one after another, each the best of those that are left.
 
     Args:
@@ -119,16 +129,18 @@ def choose(candidates: Candidates, weights: Weights, *, count: int, library: int
         weights: of the rules.
         count: how many; fewer where there are fewer recordings.
         library: how many songs there are in all, of which the candidates are the nearest.
+        due: how often each song of the library would have come if all came equally often.
 
     Returns:
         The songs, best fit first.
     """
     fits = fitting(candidates.fit, weights, count=count, library=library)
     waited = weights.wait * np.log2(candidates.wait)
+    crowding = _crowding(candidates.times, weights, due=due)
     # What fits, fits nearly equally: whichever of it has waited longest comes first.
     least = candidates.fit[fits - 1]
     above = np.maximum(candidates.fit - least, 0)
-    value = candidates.fit - (1 - weights.slope) * above + waited + candidates.taste
+    value = candidates.fit - (1 - weights.slope) * above + waited + candidates.taste - crowding
     # The memory shrinks with what fits: better the same sad song than a cheerful one.
     memory = min(weights.repeat_memory, max(0, fits - count))
     ready = candidates.stays | (candidates.wait > memory)
@@ -151,6 +163,7 @@ def choose(candidates: Candidates, weights: Weights, *, count: int, library: int
     sameness[chosen] = paid[chosen]
     lacks = {
         Rule.MEMORY: np.where(ready, waited, -_FAR),
+        Rule.OFTEN: -crowding,
         Rule.TASTE: candidates.taste,
         Rule.VARIETY: -weights.variety * sameness,
         Rule.ARTIST: np.where(shelf.capped, -_FAR, 0.0),
@@ -176,6 +189,13 @@ def fitting(fit: Vector, weights: Weights, *, count: int, library: int) -> int:
     """
     near = int(np.searchsorted(-fit, weights.margin - fit[0], side="right"))
     return max(1, min(near, max(5 * count, round(weights.pool * library))))
+
+
+def _crowding(times: Vector, weights: Weights, *, due: float) -> Vector:
+    """Return what it costs songs to have come so many times; once is never too often."""
+    excess = times / max(1.0, weights.share * due)
+    cost: Vector = weights.often * np.log2(np.maximum(1, excess))
+    return np.minimum(cost, weights.margin)
 
 
 def likeness(sounds: Vector, sound: Vector) -> Vector:

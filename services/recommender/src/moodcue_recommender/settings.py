@@ -46,7 +46,7 @@ class RecommenderSettings(ServiceSettings):
         10_000,
         ge=0,
         le=100_000,
-        description="songs of each camera of which it is known how long ago they came",
+        description="songs of each camera of which it is known when and how often they came",
     )
     dwell_windows: int = Field(
         4, ge=1, le=100, description="windows that a new emotion must last before the songs turn"

@@ -32,14 +32,15 @@ MUSIC_PLACES: Mapping[Emotion, Point] = MappingProxyType(
         Emotion.HAPPINESS: (1.0, 1.0),
         Emotion.SADNESS: (-1.0, -1.0),
         Emotion.SURPRISE: (0.4, 1.0),
-        Emotion.NEUTRAL: (1.0, -1.0),
+        Emotion.NEUTRAL: (0.5, -1.0),
     }
 )
 """Where the music lies that goes with what a face shows: the corner of Russell's quadrant.
 
 These are not the places of the emotions themselves (`moodcue.taxonomy`): no basic emotion is calm
-and pleasant, and people whose faces show nothing in particular are given calm, pleasant music. Of
-surprise nobody can say whether it is a pleasant one; it leans to the pleasant side.
+and pleasant, and people whose faces show nothing in particular are given calm, pleasant music, calm
+before pleasant, as that is heard more surely. Of surprise nobody can say whether it is a pleasant
+one; it leans to the pleasant side.
 """
 
 SHARPNESS = 4.0

@@ -72,7 +72,7 @@ class SongMatch(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     fit_rank: Annotated[int, Meta(ge=0, description="rank by fit alone, from 1; 0: not told")] = 0
     moved_by: Annotated[
-        str, Meta(description="rule that moved it: memory, artist, variety, follows, taste")
+        str, Meta(description="rule that moved it: memory, often, artist, variety, follows, taste")
     ] = ""
     repeated: Annotated[
         bool, Meta(description="it came not long ago, and too little else fits")
