@@ -46,6 +46,21 @@ def sounding(browser: Chrome) -> bool:
     return bool(browser.execute_script(script))
 
 
+def test_a_page_of_which_a_part_did_not_arrive_loads_it_again(
+    system: System, browser: Chrome
+) -> None:
+    gateway = system.start()
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/static/ring.js"]})
+    browser.get(gateway.url)
+    tried = "return sessionStorage.getItem('tried')"
+    system.eventually(lambda: browser.execute_script(tried) == "1", "it has failed once")
+    browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
+    system.eventually(lambda: texts(browser, "#connection") == ["live"], "it works")
+    assert browser.execute_script(tried) is None
+
+
 def test_a_song_whose_file_is_gone_is_named_and_the_next_one_plays(
     system: System, browser: Chrome, tmp_path: Path
 ) -> None:

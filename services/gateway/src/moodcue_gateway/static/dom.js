@@ -32,13 +32,7 @@ export function button(attributes, onClick, ...children) {
 
 const CONTROLS = "a, button, input, select, summary";
 
-/**
- * Replace the rows of a list. Who was on one of them with the keyboard stays on it; where it has gone,
- * on the summary of the one that stands there now, which does nothing to that one.
- *
- * @param {HTMLElement} list
- * @param {HTMLElement[]} rows each with a `data-key`
- */
+/** Replace the rows of a list, each with a `data-key`; the keyboard stays on its row or, where that is gone, its place. */
 export function replaceRows(list, rows) {
   const focused = document.activeElement;
   const before = [...list.children];
@@ -48,8 +42,9 @@ export function replaceRows(list, rows) {
   list.replaceChildren(...rows);
   if (control >= 0) {
     const same = rows.find((one) => one.dataset.key === key);
-    const next = same?.querySelectorAll(CONTROLS)[control] ?? rows[Math.min(place, rows.length - 1)]?.querySelector("summary");
-    next?.focus({ preventScroll: true });
+    // On another row's summary, where Enter does nothing to that one.
+    const next = rows[Math.min(place, rows.length - 1)]?.querySelector("summary");
+    (same?.querySelectorAll(CONTROLS)[control] ?? next)?.focus({ preventScroll: true });
   }
 }
 

@@ -89,7 +89,7 @@ export function createSystem(onSystem) {
     const degraded = system.services.filter((one) => stateOf(one) === "degraded" && one.detail)
       .map(({ service, detail }) => t("system.says", { service, detail }));
     return [
-      ...(missing.length > 0 ? [t("system.missing", { names: list(missing) })] : []),
+      ...(missing.length > 0 ? [t("next.start.text", { names: list(missing) })] : []),
       ...(missing.length === 0 && system.problem ? [`${t("connection.silent")}.`] : []),
       ...degraded,
       ...(system.songs === 0 ? [t("next.library.text")] : []),

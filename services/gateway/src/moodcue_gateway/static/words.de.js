@@ -244,7 +244,6 @@ export const de = {
   "system.well.text": "Alle Dienste laufen, und die Lieder folgen der Stimmung.",
   "system.wrong": "Hier ist etwas zu tun",
   "system.unknown": "Noch keine Nachricht vom Gateway",
-  "system.missing": "Es fehlt noch: {names}. make demo startet alles auf einmal.",
   "system.says": "{service} meldet: „{detail}“.",
   "missing.broker": "der Broker (moodcue-broker run)",
   "missing.camera": "eine Kamera (moodcue-camera run oder die dieses Geräts)",

@@ -244,7 +244,6 @@ export const en = {
   "system.well.text": "Every service is up, and songs follow the mood.",
   "system.wrong": "Something needs you",
   "system.unknown": "No news from the gateway yet",
-  "system.missing": "Still missing: {names}. make demo starts everything at once.",
   "system.says": "{service}: {detail}",
   "missing.broker": "the broker (moodcue-broker run)",
   "missing.camera": "a camera (moodcue-camera run, or this device's)",
