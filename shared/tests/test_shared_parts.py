@@ -1,4 +1,6 @@
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from moodcue.errors import ModelError, ProtocolError
 from moodcue.events import AnyEvent, EmotionWindow, HoldReason, Recommendation, SongMatch
 from moodcue.identity import host_name, new_id, new_trace
-from moodcue.lifecycle import stop_on_signals
+from moodcue.lifecycle import run_command, stop_on_signals
 from moodcue.model_folder import ModelManifest, load_manifest, sha256_of, write_manifest
 from moodcue.sequence import SequenceTracker
 from moodcue.taxonomy import (
@@ -278,3 +280,45 @@ def test_people_read_why_a_window_holds() -> None:
     )
 
     assert "kitchen: hold, nobody" in as_text(window)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/dev/full", "No space left on device: make room, then run the same command again"),
+        ("nowhere/x", "nowhere/x: No such file or directory: name one that is there"),
+    ],
+)
+def test_an_error_of_the_system_is_one_line_with_a_remedy(
+    path: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command("moodcue-x", lambda: Path(path).write_text("x")) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("moodcue-x: ")
+    assert told in line
+
+
+def test_an_array_that_does_not_fit_on_the_disk_has_a_remedy_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def save() -> int:
+        raise OSError("100000 requested and 0 written")  # as NumPy does
+
+    assert run_command("moodcue-x", save) == 1
+    assert "requested and 0 written: make room" in capsys.readouterr().err
+
+
+def test_a_reader_of_the_output_that_has_gone_ends_a_command_without_a_word() -> None:
+    code = (
+        "import sys; from moodcue.lifecycle import run_command\n"
+        "sys.exit(run_command('x', lambda: [print('x', flush=True) for _ in range(9999)] and 0))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE

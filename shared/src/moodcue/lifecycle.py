@@ -1,5 +1,6 @@
 """Start and end of a service: signals, heartbeat, health, traces, and errors as one clear line."""
 
+import errno
 import os
 import signal
 import sys
@@ -234,12 +235,42 @@ def opened_tracer(settings: ServiceSettings, *, service: str) -> Iterator[Tracer
         tracer.close()
 
 
+_REMEDIES = {
+    errno.ENOSPC: "make room, then run the same command again",
+    errno.EDQUOT: "make room, then run the same command again",
+    errno.EROFS: "name a folder that can be written to",
+    errno.EACCES: "name another place, or allow this user to use it",
+    errno.EPERM: "name another place, or allow this user to use it",
+    errno.ENOENT: "name one that is there, or make its folder first",
+}
+
+
 def run_command(name: str, command: Callable[[], int]) -> int:
-    """Run a command; an error on purpose becomes one clear line on stderr and exit code 1."""
+    """Run a command and return its exit code.
+
+    An error on purpose and one of the system, such as a full disk, become one clear line on stderr
+    and exit code 1; a reader of stdout that has gone, as `head` does, ends it with 141.
+    """
     try:
         return command()
     except MoodcueError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 1
+    except BrokenPipeError:
+        # Else the interpreter complains when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        print(f"{name}: {_system_error(error)}", file=sys.stderr)  # noqa: T201 - as above
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _system_error(error: OSError) -> str:
+    what = error.strerror or str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    # NumPy says how much of an array it could write, but not why.
+    full = errno.ENOSPC if "requested and" in what else None
+    remedy = _REMEDIES.get(error.errno or full or 0)
+    return f"{where}{what}: {remedy}" if remedy else f"{where}{what}"
