@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,8 +75,10 @@ def test_evaluating_fer2013_gives_the_figures_with_and_without_duplicates(
     write_fer2013(tmp_path, training=14, test=7)
     assert main(["evaluate", "--dataset", "fer2013", str(tmp_path)]) == 0
     (record,) = lines(capsys)
-    assert (record["n"], record["duplicates"]) == (7, 1)
+    assert (record["n"], record["duplicates"], record["protocol"]) == (7, 1, "held out")
     assert record["without_duplicates"]["n"] == 6
+    assert main(["evaluate", "--dataset", "fer2013", str(tmp_path), "--split", "Training"]) == 0
+    assert lines(capsys)[0]["protocol"] == "training pictures"
     assert main(["evaluate", "--dataset", "fer2013", str(tmp_path), "--split", "Private"]) == 1
     assert "no part 'Private'" in capsys.readouterr().err
 
@@ -104,6 +107,7 @@ def test_the_shipped_model_is_right_on_most_of_public_test(
     ("arguments", "problem"),
     [
         (["evaluate", "--dataset", "folder", "nowhere"], "no subfolder named after an emotion"),
+        (["evaluate", "--dataset", "ck48", "x", "--what", "prior"], "measured on FER2013 alone"),
         (["bench", "nowhere.mp4"], "no readable frame"),
     ],
 )
@@ -114,6 +118,26 @@ def test_missing_input_is_one_clear_line(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert problem in captured.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--epochs", "0"],
+        ["--batch-size", "1"],
+        ["--seed", "-1"],
+        ["--threads", "none"],
+        ["--vote-share", "1.5"],
+        ["--learning-rate", "nan"],
+    ],
+)
+def test_a_number_that_no_run_can_have_is_refused_with_what_would_do(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "data", "--out", "run", *option])
+    told = rf"{option[0]}: '{option[1]}' is no (whole )?number from"
+    assert re.search(told, capsys.readouterr().err)
 
 
 def test_serving_and_evaluating_load_no_training_library() -> None:

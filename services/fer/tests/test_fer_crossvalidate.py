@@ -57,3 +57,11 @@ def test_a_picture_that_is_not_readable_is_named(data: Path) -> None:
     (data / "anger" / "0_1.png").write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=r"0_1\.png"):
         load_ck_plus(data)
+
+
+def test_too_few_people_for_the_folds_are_told(data: Path) -> None:
+    table = data / "labels.csv"
+    rows = table.read_text().splitlines()
+    table.write_text("\n".join(rows[:1] + [row for row in rows if ",S00" in row][:54]))
+    with pytest.raises(DatasetError, match="has 9 people and 54 pictures, too few for 10 folds"):
+        next(cross_validate(data, run=None, split="subject", threads=1, epochs=1))

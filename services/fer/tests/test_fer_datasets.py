@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -66,4 +67,41 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
         load_fer2013(tmp_path)
     table.write_text("index,usage\n")
     with pytest.raises(DatasetError, match="has no rows"):
+        load_fer2013(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda text: text.replace("\n0,", "\nnil,", 1),
+            "line 2: index is 'nil', not a whole number",
+        ),
+        (
+            lambda text: text.rstrip().rpartition(",")[0] + ",many",
+            "votes must be numbers: .*'many'",
+        ),
+        (lambda text: text + "3,Training,happy", "line 16: duplicate_group is '', not a whole"),
+    ],
+)
+def test_a_damaged_table_is_named_with_what_is_wrong(
+    change: Callable[[str], str], problem: str, tmp_path: Path
+) -> None:
+    write_fer2013(tmp_path, training=7, test=7)
+    table = tmp_path / "labels.csv"
+    table.write_text(change(table.read_text()))
+    with pytest.raises(DatasetError, match=problem):
+        load_fer2013(tmp_path)
+
+
+def test_a_table_in_another_encoding_and_a_sheet_cut_short_are_named(tmp_path: Path) -> None:
+    write_fer2013(tmp_path, training=7, test=7)
+    sheet = tmp_path / "sheet_00.png"
+    picture = cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    cv2.imwrite(str(sheet), picture[:, :300])
+    with pytest.raises(DatasetError, match=r"sheet_00\.png ends before picture 6"):
+        load_fer2013(tmp_path)
+    (tmp_path / "labels.csv").write_bytes("Größe\n".encode("latin-1"))
+    with pytest.raises(DatasetError, match="save it as CSV in UTF-8"):
         load_fer2013(tmp_path)

@@ -105,6 +105,9 @@ def test_a_run_goes_on_where_it_stopped_and_its_model_draws_the_same_faces_witho
     for record in (first, second):
         again = tmp_path / "again" / Path(record["path"]).name
         assert again.read_bytes() == Path(record["path"]).read_bytes()
+        again.unlink()
+        again.symlink_to("/dev/full")
+    assert main([*generate, "--seed", "5", "--out", str(tmp_path / "again")]) == 1
 
 
 def test_another_configuration_does_not_go_on_with_a_run(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from fer_pictures import drawn_faces, write_fer2013
 
-from moodcue_fer.datasets import load_fer2013
+from moodcue_fer.datasets import Fer2013, load_fer2013
 from moodcue_fer.evaluation import evaluate
 from moodcue_fer.model import FerModel
 from moodcue_fer.preprocessing import preprocess
@@ -24,7 +24,7 @@ from moodcue_fer.training.export import (
 from moodcue_fer.training.frontality import frontality_of, measure_frontality
 from moodcue_fer.training.losses import Targets, loss_of
 from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
-from moodcue_fer.training.run import BEST, CHECKPOINT, LOG, TrainingError
+from moodcue_fer.training.run import BEST, CHECKPOINT, FRONTALITY_FILE, LOG, TrainingError
 from moodcue_fer.training.train import Trainer, load_network, train
 
 CHANGES: dict[str, Any] = {
@@ -203,6 +203,79 @@ def test_a_folder_with_another_configuration_is_not_continued(data: Path, tmp_pa
     next(Trainer(faces, folder=tmp_path, config=TrainingConfig(**CHANGES)).run())
     with pytest.raises(TrainingError, match="another configuration"):
         next(Trainer(faces, folder=tmp_path, config=TrainingConfig(**CHANGES | {"seed": 9})).run())
+
+
+def test_a_run_on_other_data_or_from_another_start_is_not_continued(
+    data: Path, tmp_path: Path
+) -> None:
+    faces, config = load_fer2013(data), TrainingConfig(**CHANGES)
+    folder = tmp_path / "run"
+    next(Trainer(faces, folder=folder, config=config).run())
+    start, _ = load_network(folder)
+    others: list[tuple[Fer2013, dict[str, Any]]] = [
+        (faces.select(np.arange(len(faces.labels)) != 5), {}),
+        (faces, {"start": start}),
+        (faces, {"teachers": [start]}),
+    ]
+    for other, given in others:
+        with pytest.raises(TrainingError, match="on other data, with another --teacher or --start"):
+            next(Trainer(other, folder=folder, config=config, **given).run())
+    assert next(Trainer(faces, folder=folder, config=config).run())["epoch"] == 2
+
+
+def test_frontality_that_a_run_began_with_stays_without_naming_yunet_again(
+    data: Path, tmp_path: Path
+) -> None:
+    faces, config = load_fer2013(data), TrainingConfig(**CHANGES)
+    train_faces = split_training(faces, held_out_share=0.2, seed=config.split_seed).train
+    runs = {name: tmp_path / name for name in ("with", "without")}
+    for folder in runs.values():
+        folder.mkdir()
+    np.save(runs["with"] / FRONTALITY_FILE, np.full(len(train_faces.labels), 0.5, dtype=np.float32))
+    losses = {
+        name: next(Trainer(faces, folder=folder, config=config).run())["loss"]
+        for name, folder in runs.items()
+    }
+    assert losses["with"] > losses["without"]
+    (runs["with"] / FRONTALITY_FILE).unlink()
+    with pytest.raises(TrainingError, match="without --yunet"):
+        next(Trainer(faces, folder=runs["with"], config=config).run())
+
+
+@pytest.mark.parametrize("device", ["no-device", "cuda:99"])
+def test_a_device_that_is_not_there_is_one_clear_line(
+    device: str, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=f"--device {device} cannot be used here .*cpu"):
+        Trainer(load_fer2013(data), folder=tmp_path, config=TrainingConfig(), device=device)
+
+
+def test_more_pictures_per_step_than_there_are_is_refused(data: Path, tmp_path: Path) -> None:
+    config = TrainingConfig(**CHANGES | {"batch_size": 1000})
+    with pytest.raises(TrainingError, match="a batch of 1000 is more than the"):
+        Trainer(load_fer2013(data), folder=tmp_path, config=config)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(data: Path, tmp_path: Path) -> None:
+    trainer = Trainer(load_fer2013(data), folder=tmp_path, config=TrainingConfig(**CHANGES))
+    records = trainer.run()
+    next(records)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    (tmp_path / f"{CHECKPOINT}.partial").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match="make room on its disk"):
+        next(records)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_one_clear_line(data: Path, tmp_path: Path) -> None:
+    faces, config = load_fer2013(data), TrainingConfig(**CHANGES)
+    next(Trainer(faces, folder=tmp_path, config=config).run())
+    for name in (CHECKPOINT, BEST):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:5000])
+    with pytest.raises(TrainingError, match=f"{CHECKPOINT} is damaged"):
+        next(Trainer(faces, folder=tmp_path, config=config).run())
+    with pytest.raises(TrainingError, match=f"{BEST} is damaged"):
+        load_network(tmp_path)
 
 
 def test_a_run_may_be_cut_short_and_still_ends_its_schedule(data: Path, tmp_path: Path) -> None:

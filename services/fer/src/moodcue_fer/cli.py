@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 
 from moodcue import __version__
+from moodcue.errors import MoodcueError
 from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
 from moodcue_fer import app, bench, commands, generator_cli, measures, training_cli
@@ -94,6 +95,11 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     folder = options.model or load_settings(FerSettings).model_dir or SHIPPED_MODEL
+    if options.what != "accuracy" and options.dataset != "fer2013":
+        raise MoodcueError(
+            f"--what {options.what} is measured on FER2013 alone: give --dataset fer2013 and its "
+            f"folder, not {options.dataset}"
+        )
     model = FerModel(folder)
     if options.dataset == "people":
         return print_records(measures.measure_neutral_baseline(options.path, model=model))

@@ -109,19 +109,20 @@ def load_fer2013(folder: Path) -> Fer2013:
     Raises:
         DatasetError: The table is missing, empty or another one, or a sheet is not readable.
     """
-    rows = _read_table(folder / "labels.csv", columns=FER2013_COLUMNS)
-    indices = np.array([int(row["index"]) for row in rows], dtype=np.int64)
+    table = folder / "labels.csv"
+    rows = _read_table(table, columns=FER2013_COLUMNS)
+    indices = _numbers(table, rows, "index")
     labels = _label_array(row["fer2013_label"] for row in rows)
     if labels.min() < 0:
         name = rows[int(labels.argmin())]["fer2013_label"]
-        raise DatasetError(f"{folder / 'labels.csv'}: {name!r} is none of {', '.join(EMOTIONS)}")
+        raise DatasetError(f"{table}: {name!r} is none of {', '.join(EMOTIONS)}")
     return Fer2013(
         crops=_read_tiles(folder, indices=indices),
         labels=labels,
         usage=np.array([row["usage"] for row in rows], dtype=np.str_),
-        groups=np.array([int(row["duplicate_group"]) for row in rows], dtype=np.int64),
-        votes=_vote_array(rows, columns=VOTE_COLUMNS),
-        other_votes=_vote_array(rows, columns=OTHER_VOTE_COLUMNS),
+        groups=_numbers(table, rows, "duplicate_group"),
+        votes=_vote_array(table, rows, columns=VOTE_COLUMNS),
+        other_votes=_vote_array(table, rows, columns=OTHER_VOTE_COLUMNS),
     )
 
 
@@ -211,14 +212,26 @@ def load_people(folder: Path) -> dict[str, LabelledFaces]:
 def _read_table(path: Path, *, columns: Iterable[str]) -> list[dict[str, str]]:
     if not path.is_file():
         raise DatasetError(f"{path} is missing: name the folder that holds labels.csv")
-    with path.open(newline="", encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as table:
+            rows = list(csv.DictReader(table, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read ({error}): save it as CSV in UTF-8") from error
     if not rows:
         raise DatasetError(f"{path} has no rows")
     missing = [column for column in columns if column not in rows[0]]
     if missing:
         raise DatasetError(f"{path} lacks the columns {', '.join(missing)}")
     return rows
+
+
+def _numbers(path: Path, rows: Iterable[Mapping[str, str]], column: str) -> npt.NDArray[np.int64]:
+    """Return a column of whole numbers from 0 on."""
+    texts = [row[column] for row in rows]
+    for line, text in enumerate(texts, start=2):
+        if not (text.isascii() and text.isdecimal()):
+            raise DatasetError(f"{path}, line {line}: {column} is {text!r}, not a whole number")
+    return np.array([int(text) for text in texts], dtype=np.int64)
 
 
 def _read_tiles(folder: Path, *, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -232,7 +245,12 @@ def _read_tiles(folder: Path, *, indices: npt.NDArray[np.int64]) -> npt.NDArray[
         for place in np.flatnonzero(sheets == sheet):
             tile_row, tile_column = divmod(int(indices[place]) % SHEET_TILES, SHEET_COLUMNS)
             top, left = tile_row * CROP_SIZE, tile_column * CROP_SIZE
-            crops[place] = picture[top : top + CROP_SIZE, left : left + CROP_SIZE]
+            tile = picture[top : top + CROP_SIZE, left : left + CROP_SIZE]
+            if tile.shape != (CROP_SIZE, CROP_SIZE):
+                raise DatasetError(
+                    f"{path} ends before picture {indices[place]}: copy the sheet again"
+                )
+            crops[place] = tile
     return crops
 
 
@@ -260,9 +278,11 @@ def _label_array(names: Iterable[str]) -> npt.NDArray[np.int64]:
 
 
 def _vote_array(
-    rows: Iterable[Mapping[str, str]], *, columns: tuple[str, ...]
+    path: Path, rows: Iterable[Mapping[str, str]], *, columns: tuple[str, ...]
 ) -> npt.NDArray[np.float32]:
     # A few rows have no votes at all: their fields are empty.
-    return np.array(
-        [[float(row[column] or 0) for column in columns] for row in rows], dtype=np.float32
-    )
+    try:
+        votes = [[float(row[column] or 0) for column in columns] for row in rows]
+    except ValueError as error:
+        raise DatasetError(f"{path}: votes must be numbers: {error}") from error
+    return np.array(votes, dtype=np.float32)

@@ -1,5 +1,6 @@
 """The measuring commands: a model on data sets, on worse pictures, and fitted to a person."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,8 @@ from moodcue_fer.personal import (
 )
 from moodcue_fer.robustness import CHANGES, changed
 
+_log = logging.getLogger(__name__)
+
 Record = dict[str, Any]
 
 MIXES: Final = {
@@ -38,6 +41,9 @@ MIXES: Final = {
     "all alike": f"neutral={1 / len(EMOTIONS)}",
 }
 """Class mixes, as in `parse_shares`, for which the prior correction is measured."""
+
+TRAINING: Final = "Training"
+"""The part of FER2013 that weights are fitted on."""
 
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0)
 
@@ -68,7 +74,8 @@ def evaluate_dataset(
     if kind == "fer2013":
         part, duplicate = _part_of(load_fer2013(folder), split=split)
         figures = _fer2013_figures(part, duplicate, model=model, weights=weights)
-        return {**about, "split": split, **figures}
+        protocol = "training pictures" if split == TRAINING else "held out"
+        return {**about, "split": split, "protocol": protocol, **figures}
     faces = load_ck48(folder) if kind == "ck48" else load_folder(folder)
     return {
         **about,
@@ -187,6 +194,11 @@ def _accuracy_under(
 def _part_of(faces: Fer2013, *, split: str) -> tuple[Fer2013, npt.NDArray[np.bool_]]:
     """Return a part, and which of its pictures also occur in another part."""
     part = faces.select(faces.usage == split)
+    if split == TRAINING:
+        _log.warning(
+            "the pictures of Training, on which weights are fitted, are no measure of quality: "
+            "give --split PublicTest"
+        )
     if len(part.labels) == 0:
         known = ", ".join(sorted(set(faces.usage.tolist())))
         raise DatasetError(f"FER2013 has no part {split!r} here; known: {known}")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from moodcue_fer.datasets import CkPlus, load_ck_plus
+from moodcue_fer.datasets import CkPlus, DatasetError, load_ck_plus
 from moodcue_fer.training.augment import Augmentation, augment
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.train import load_network, probabilities_of
@@ -51,6 +51,11 @@ def cross_validate(
     faces = load_ck_plus(data)
     before = FaceNetwork() if run is None else load_network(run)[0]
     folds = fold_numbers(faces, split=split)
+    if len(np.unique(folds)) < FOLDS:
+        raise DatasetError(
+            f"{data} has {len(np.unique(faces.subjects))} people and {len(folds)} pictures, too "
+            f"few for {FOLDS} folds: give all of CK+"
+        )
     accuracies: list[float] = []
     by_sequence: list[float] = []
     answers = np.full(len(faces.labels), -1, dtype=np.int64)

@@ -1,6 +1,7 @@
 """The folder of a run of training: its configuration, its log and its checkpoints."""
 
 import json
+import pickle
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -54,7 +55,31 @@ def log_record(folder: Path, record: dict[str, Any]) -> None:
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint; a run that is killed while saving keeps its last good one."""
+    """Write a checkpoint; a run that is killed while saving keeps its last good one.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
     partial = path.with_name(f"{path.name}.partial")
-    torch.save(state, partial)
+    try:
+        torch.save(state, partial)
+    except RuntimeError as error:
+        # torch does not pass on what the system said.
+        raise TrainingError(
+            f"{partial} cannot be written: make room on its disk, or let this user write there, "
+            "then run the same command again"
+        ) from error
     partial.replace(path)
+
+
+def load_state(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read what `save_state` wrote.
+
+    Raises:
+        TrainingError: The file is damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"{path} is damaged: remove the folder and train again") from error
+    return state

@@ -1,7 +1,8 @@
 """Train the network on FER2013, with checkpoints that a later call continues from."""
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from moodcue_fer.training.run import (
     CHECKPOINT,
     FRONTALITY_FILE,
     TrainingError,
+    load_state,
     log_record,
     save_state,
     write_config,
@@ -45,6 +47,10 @@ class Trainer:
         teachers: Trained networks whose mean answer to a face and its mirror image is mixed into
             the targets with `teacher_share`.
         start: Trained network of the same shape to begin with; None: random weights.
+
+    Raises:
+        TrainingError: The device cannot be used, a batch has more pictures than there are, or
+            `start` has another shape.
     """
 
     def __init__(
@@ -60,11 +66,14 @@ class Trainer:
     ) -> None:
         self._config = config
         self._folder = folder
-        self._device = torch.device(device)
+        self._device = usable_device(device)
         self._split = split_training(
             faces, held_out_share=config.held_out_share, seed=config.split_seed
         )
         folder.mkdir(parents=True, exist_ok=True)
+        frontal = yunet is not None or (folder / FRONTALITY_FILE).is_file()
+        others = [*teachers, *([start] if start is not None else [])]
+        self._material = _digest(faces, others, frontal=frontal)
         self._crops = _as_tensor(self._split.train.crops).to(self._device)
         self._targets = self._make_targets(self._split, yunet=yunet, teachers=teachers)
         self._held_out_crops = _as_tensor(self._split.held_out.crops).to(self._device)
@@ -74,7 +83,7 @@ class Trainer:
             FaceNetwork(config.shape, dropout=config.dropout).to(self._device)
         )
         if start is not None:
-            self._network.load_state_dict(start.state_dict())
+            self._begin_with(start)
         self._average = AveragedModel(
             self._network,
             multi_avg_fn=get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]  # torch has no types here
@@ -90,9 +99,22 @@ class Trainer:
             weight_decay=config.weight_decay,
         )
         self._steps_per_epoch = len(self._crops) // config.batch_size
+        if self._steps_per_epoch == 0:
+            raise TrainingError(
+                f"a batch of {config.batch_size} is more than the {len(self._crops)} pictures to "
+                "train on: give a smaller --batch-size"
+            )
         self._schedule = self._schedule_from(step=0)
         self._epoch = 0
         self._best = -1.0
+
+    def _begin_with(self, start: FaceNetwork) -> None:
+        try:
+            self._network.load_state_dict(start.state_dict())
+        except RuntimeError as error:
+            raise TrainingError(
+                "the run to start with has a network of another shape: give its --channels"
+            ) from error
 
     def _make_targets(
         self, split: TrainingSplit, *, yunet: Path | None, teachers: Sequence[FaceNetwork]
@@ -106,10 +128,11 @@ class Trainer:
             said = self._ask(teachers, faces.crops)
             labels = ((1 - share) * labels + share * said).astype(np.float32)
         frontality = np.full(len(faces.labels), np.nan, dtype=np.float32)
-        if yunet is not None:
-            frontality = _once(
-                self._folder / FRONTALITY_FILE, lambda: measure_frontality(faces.crops, yunet=yunet)
-            )
+        known = self._folder / FRONTALITY_FILE
+        if yunet is not None and not known.is_file():
+            _save_array(measure_frontality(faces.crops, yunet=yunet), known)
+        if known.is_file():
+            frontality = np.asarray(np.load(known), dtype=np.float32)
         return Targets(
             labels=torch.from_numpy(labels).to(self._device),
             votes=torch.from_numpy(vote_shares(faces)).to(self._device),
@@ -139,7 +162,8 @@ class Trainer:
             One record per epoch, as in the log: epoch, loss, held-out accuracy, seconds.
 
         Raises:
-            TrainingError: The folder holds a run with another configuration.
+            TrainingError: The folder holds a run with another configuration or on other data, or
+                its checkpoint is damaged or cannot be written.
         """
         self._resume()
         while self._epoch < self._config.epochs:
@@ -239,7 +263,12 @@ class Trainer:
             raise TrainingError(
                 f"{self._folder} holds a run with another configuration: name another folder"
             )
-        state = torch.load(path, map_location=self._device, weights_only=True)
+        state = load_state(path, device=self._device)
+        if state.get("material", self._material) != self._material:
+            raise TrainingError(
+                f"{self._folder} holds a run on other data, with another --teacher or --start, or "
+                "without --yunet: give the same as then, or name another folder"
+            )
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -266,19 +295,49 @@ class Trainer:
             "optimizer": self._optimizer.state_dict(),
             "epoch": self._epoch,
             "best": self._best,
+            "material": self._material,
         }
         save_state(state, self._folder / CHECKPOINT)
+
+
+def usable_device(name: str) -> torch.device:
+    """Return a device of torch that answers.
+
+    Raises:
+        TrainingError: There is none of that name here.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    # AssertionError is what a torch without CUDA raises.
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TrainingError(
+            f"--device {name} cannot be used here ({reason}): give --device cpu, or install a "
+            "torch and a driver for it"
+        ) from error
+    return device
 
 
 def _as_tensor(crops: npt.NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(crops).unsqueeze(1)
 
 
-def _once(path: Path, measure: Callable[[], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Measure something once per run folder."""
-    if not path.is_file():
-        np.save(path, measure())
-    return np.asarray(np.load(path), dtype=np.float32)
+def _save_array(values: npt.NDArray[np.float32], path: Path) -> None:
+    partial = path.with_name(f"partial-{path.name}")
+    np.save(partial, values)
+    partial.replace(path)
+
+
+def _digest(faces: Fer2013, others: Sequence[FaceNetwork], *, frontal: bool) -> str:
+    """Return a digest of what a run learns from: faces, other networks, frontality or none."""
+    digest = hashlib.sha256(str(frontal).encode())
+    for values in (faces.crops, faces.labels, faces.groups, faces.votes, faces.other_votes):
+        digest.update(values.tobytes())
+    for network in others:
+        for weights in network.state_dict().values():
+            digest.update(weights.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def train(
@@ -330,7 +389,7 @@ def load_network(run: Path) -> tuple[FaceNetwork, int]:
     config = read_training_config(run)
     if not (run / BEST).is_file():
         raise TrainingError(f"{run} has no {BEST}: train first")
-    state = torch.load(run / BEST, map_location="cpu", weights_only=True)
+    state = load_state(run / BEST)
     network = FaceNetwork(config.shape)
     network.load_state_dict(state["network"])
     return network.eval(), int(state["epoch"])

@@ -26,6 +26,7 @@ from moodcue_fer.training.network import FaceNetwork, channels_last
 from moodcue_fer.training.run import (
     CHECKPOINT,
     TrainingError,
+    load_state,
     log_record,
     save_state,
     write_config,
@@ -241,7 +242,7 @@ class GeneratorTrainer:
                 f"{self._folder} holds a run with another configuration: name another folder"
             )
         write_config(self._folder, self._config)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_state(path)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self._step = state["step"]
@@ -302,7 +303,7 @@ def load_generator(run: Path) -> tuple[Generator, int]:
     read_generator_config(run)
     if not (run / CHECKPOINT).is_file():
         raise TrainingError(f"{run} has no {CHECKPOINT}: train first")
-    state = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
+    state = load_state(run / CHECKPOINT)
     generator = Generator()
     generator.load_state_dict(state["average"])
     return generator.eval(), int(state["step"])
