@@ -204,6 +204,18 @@ def test_evaluate_refuses_another_layout_with_the_offending_value(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "option", [["--folds", "1"], ["--epochs", "0"], ["--seed", "-1"], ["--jobs", "many"]]
+)
+def test_a_number_that_no_run_can_have_is_refused_with_what_would_do(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "data", "--out", "run", *option])
+    told = f"argument {option[0]}: {option[1]!r} is no whole number from"
+    assert told in capsys.readouterr().err
+
+
 def test_evaluate_publishes_no_index_of_songs_that_a_model_was_trained_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -326,3 +326,10 @@ def test_the_most_probable_quadrant_is_the_one_of_the_point(
     # Where two are as probable, the first of them is the one.
     assert int(np.argmax(shares)) == quadrant
     assert sum(shares) == pytest.approx(1)
+
+
+def test_a_labelled_song_that_is_not_there_is_named_before_training(tmp_path: Path) -> None:
+    make_dataset(tmp_path, songs=4)
+    (tmp_path / "02.flac").unlink()
+    with pytest.raises(DatasetError, match=r"02\.flac is not there, but labelled"):
+        load_dataset(tmp_path)

@@ -179,6 +179,22 @@ def test_a_run_gives_a_model_that_serves_and_figures_of_songs_not_seen(
     assert known["arousal_accuracy"] > 0.8
 
 
+def test_a_file_that_a_fold_model_knows_under_another_name_is_counted(
+    finished: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, run = finished
+    folds = json.loads((run / "folds.json").read_text(encoding="utf-8"))
+    first = next(iter(folds))
+    other = next(file for file in folds if folds[file] != folds[first])
+    copied = tmp_path / "data"
+    shutil.copytree(data, copied)
+    shutil.copyfile(copied / first, copied / other)
+
+    report = evaluate_held_out_folds(copied, run=run, workers=1)
+
+    assert report["seen_in_training"] == 1
+
+
 @pytest.mark.filterwarnings(EXPORTER_NOISE)
 def test_what_the_fold_models_hear_can_be_published_as_an_index(
     finished: tuple[Path, Path], tmp_path: Path

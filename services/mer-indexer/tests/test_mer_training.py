@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402 - torch is looked for first
 
 from moodcue_mer_indexer.dataset import load_labels  # noqa: E402
+from moodcue_mer_indexer.labels import DatasetError  # noqa: E402
 from moodcue_mer_indexer.model import QuadrantNetwork  # noqa: E402
 from moodcue_mer_indexer.training.architectures import (  # noqa: E402
     ARCHITECTURES,
@@ -252,6 +254,15 @@ def test_no_artist_is_on_both_sides_and_the_split_never_changes(shared_data: Pat
         counts = np.bincount(folds[[song.quadrant == quadrant for song in songs]])
         assert counts.min() >= 15
     np.testing.assert_array_equal(folds, assign_folds(songs, folds=10, seed=7))
+
+
+@pytest.mark.parametrize("folds", [5, 40])
+def test_too_few_songs_or_artists_for_the_folds_are_told(tmp_path: Path, folds: int) -> None:
+    songs = load_labels(make_dataset(tmp_path, songs=20, seconds=0.1))
+    assert len(set(assign_folds(songs, folds=5, seed=7).tolist())) == 5
+    few = [replace(song, artist=f"artist {place % 4}") for place, song in enumerate(songs)]
+    with pytest.raises(DatasetError, match=f"20 songs of 4 artists are too few for {folds} folds"):
+        assign_folds(few, folds=folds, seed=7)
 
 
 def test_augmentation_changes_a_copy_within_its_bounds() -> None:

@@ -3,7 +3,7 @@
 import argparse
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,18 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _whole(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number of at least so much."""
+
+    def read(text: str) -> int:
+        number = _number(text)
+        if not (number >= least and number.is_integer()):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+        return int(number)
+
+    return read
+
+
 def _number(text: str) -> float:
     """Return a number, or one that is in no range."""
     try:
@@ -188,10 +200,10 @@ def _share(text: str) -> float:
 
 def _add_bench_index(commands: Any) -> None:
     bench = commands.add_parser("bench-index", help="measure the index with made-up songs")
-    bench.add_argument("--songs", type=int, default=1_000_000, help="how many; 0: none")
+    bench.add_argument("--songs", type=_whole(0), default=1_000_000, help="how many; 0: none")
     bench.add_argument(
         "--files",
-        type=int,
+        type=_whole(0),
         default=10_000,
         help="files of a library that is indexed again; 0: none",
     )
@@ -246,10 +258,10 @@ def _add_options_of_training(parser: Any, *, folds: int, epochs: int) -> None:
     parser.add_argument(
         "--cache", type=Path, help="folder of what is computed once (default: OUT/cache)"
     )
-    parser.add_argument("--folds", type=int, default=folds)
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1, help="processes that listen")
+    parser.add_argument("--folds", type=_whole(2), default=folds)
+    parser.add_argument("--epochs", type=_whole(1), default=epochs)
+    parser.add_argument("--seed", type=_whole(0), default=0)
+    parser.add_argument("--jobs", type=_whole(1), default=1, help="processes that listen")
 
 
 def _add_export(commands: Any) -> None:
@@ -262,5 +274,5 @@ def _add_export(commands: Any) -> None:
 def _add_model_and_workers(parser: argparse.ArgumentParser, *, workers: int) -> None:
     parser.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
     parser.add_argument(
-        "--workers", type=int, default=workers, help=f"processes (default: {workers})"
+        "--workers", type=_whole(1), default=workers, help=f"processes (default: {workers})"
     )

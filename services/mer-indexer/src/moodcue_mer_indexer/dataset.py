@@ -42,7 +42,13 @@ def load_dataset(folder: Path) -> list[LabelledSong]:
         DatasetError: No layout is known by what is there, or the layout is not complete.
     """
     _, load = _find_layout(folder)
-    return load()
+    songs = load()
+    for song in songs:
+        if not song.path.is_file():
+            raise DatasetError(
+                f"{song.path} is not there, but labelled; put it there, or take out its row"
+            )
+    return songs
 
 
 def dataset_name(folder: Path) -> DatasetName:

@@ -83,6 +83,8 @@ def evaluate_held_out_folds(
 ) -> dict[str, Any]:
     """Return the figures of a run's fold models, each on the songs that it has not seen.
 
+    ``seen_in_training`` counts the files that a model knows all the same, by their content.
+
     Args:
         data: Folder in the layout of 4Q.
         run: Folder of a finished training run on these songs.
@@ -93,7 +95,7 @@ def evaluate_held_out_folds(
 
     Raises:
         DatasetError: The layout is another, or the folder holds no finished run on these songs.
-        ModelError: A fold's model cannot be used.
+        ModelError: A fold's model cannot be used, or does not say what it was trained on.
         IndexUnavailableError: The index folder holds something else.
     """
     songs = load_labels(data)
@@ -105,15 +107,26 @@ def evaluate_held_out_folds(
         ) from error
     known = [song for song in songs if song.file in folds]
     answers: dict[Path, Analysed | Failure] = {}
+    seen: set[str] = set()
     for fold in sorted(set(folds.values())):
         held_out = [song for song in known if folds[song.file] == fold]
-        answers |= _listen(held_out, model_folder=run / f"fold-{fold:02d}", workers=workers)
+        model = run / f"fold-{fold:02d}"
+        answers |= _listen(held_out, model_folder=model, workers=workers)
+        there = [song for song in held_out if isinstance(answers[song.path], Analysed)]
+        seen |= _seen(there, model_folder=model)
+    if seen:
+        _log.warning(
+            "evaluation.of_known_files",
+            reason="a file that is the same as one of another fold is no measure of quality",
+            files=sorted(seen),
+            remedy="give them the same artist in labels.csv, or keep one of them, and train again",
+        )
     if index is not None:
         _publish(answers, data=data, index=index, model_folder=run / "final")
     return {
         "dataset": "4q",
         "protocol": f"out of {len(set(folds.values()))} artist-disjoint folds",
-        "seen_in_training": 0,
+        "seen_in_training": len(seen),
         **_figures([song for song in known if isinstance(answers[song.path], Analysed)], answers),
         "failed": _failed(known, answers),
         "not_in_folds": len(songs) - len(known),
