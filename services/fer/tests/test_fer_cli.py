@@ -69,6 +69,18 @@ def test_evaluating_a_folder_counts_right_and_wrong_answers(
     assert 0 <= record["ece"] <= 1
 
 
+def test_a_folder_for_pictures_that_cannot_be_made_does_not_cost_the_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_fer2013(tmp_path, training=14, test=7)
+    (tmp_path / "file").write_text("")
+    pictures = ["--pictures", str(tmp_path / "file" / "pictures")]
+    assert main(["evaluate", "--dataset", "fer2013", str(tmp_path), *pictures]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["n"] == 7
+    assert "Not a directory" in captured.err.splitlines()[-1]
+
+
 def test_evaluating_fer2013_gives_the_figures_with_and_without_duplicates(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

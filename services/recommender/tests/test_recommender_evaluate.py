@@ -188,6 +188,11 @@ def test_the_command_prints_the_figures_and_draws_the_picture(
     assert (figures["songs"], figures["labelled"], figures["windows"]) == (120, 120, 20)
     drawn = ET.fromstring(picture.read_text())  # noqa: S314 - our own picture
     assert len(drawn.findall("{*}polyline")) == 2
+    nowhere = str(tmp_path / "nowhere" / "risk.svg")
+    assert main([*command, "--steady-windows", "3", "--picture", nowhere]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == figures
+    assert "No such file or directory" in captured.err
 
 
 def test_the_picture_has_both_curves_over_the_windows_that_are_answered() -> None:

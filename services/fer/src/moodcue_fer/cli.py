@@ -112,9 +112,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     record = measures.evaluate_dataset(
         options.dataset, folder=options.path, split=options.split, model=model, mix=options.mix
     )
+    code = print_records([record])
+    # Last, so that a folder that is not there does not cost the figures.
     if options.pictures is not None:
         training_cli.draw_evaluation(record, folder=options.pictures)
-    return print_records([record])
+    return code
 
 
 def _bench(options: argparse.Namespace) -> int:

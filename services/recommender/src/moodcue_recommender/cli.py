@@ -84,7 +84,7 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
         "--labels", type=Path, required=True, metavar="CSV", help="columns file and quadrant"
     )
     evaluate.add_argument("--windows", type=_positive, default=2000, help="default: 2000")
-    evaluate.add_argument("--seed", type=int, default=1, help="another one, another listener")
+    evaluate.add_argument("--seed", type=_seed, default=1, help="another one, another listener")
     evaluate.add_argument(
         "--steady-windows", type=_positive, default=120, help="of a face that does not change"
     )
@@ -98,6 +98,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
     return value
 
 
@@ -175,9 +182,10 @@ def _evaluate(options: argparse.Namespace) -> int:
         seed=options.seed,
         steady_windows=options.steady_windows,
     )
-    if options.picture is not None:
-        options.picture.write_text(draw_risk_coverage(figures["risk_coverage"]), encoding="utf-8")
     rules = load_settings(RecommenderSettings).rules()
     listener = simulate(options.windows, seed=options.seed)
-    print(json.dumps({**figures, "turns": turns(listener, rules.room)}))
+    print(json.dumps({**figures, "turns": turns(listener, rules.room)}), flush=True)
+    # Last, so that a folder that is not there does not cost the figures.
+    if options.picture is not None:
+        options.picture.write_text(draw_risk_coverage(figures["risk_coverage"]), encoding="utf-8")
     return 0
