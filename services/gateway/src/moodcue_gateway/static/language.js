@@ -1,27 +1,24 @@
 // The words of the page in the reader's language.
 
-import { de } from "./words.de.js";
-import { en } from "./words.en.js";
 import { recall, remember } from "./memory.js";
 
-const DICTIONARIES = { de, en };
+const NAMES = { de: "Deutsch", en: "English" };
 const listeners = [];
 
-const preferred = () =>
-  navigator.languages.map((tag) => tag.slice(0, 2)).find((code) => code in DICTIONARIES);
+const wanted = [recall("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))];
 
-let current = recall("language") ?? preferred() ?? "en";
+// One language is enough for a reader, and half of the bytes.
+const dictionary = async (code) => (await import(`./words.${code}.js`)).words;
+
+let current = wanted.find((code) => code in NAMES) ?? "en";
+let words = await dictionary(current);
 
 /** Code of the language that is shown, such as `de`. */
 export const language = () => current;
 
 /** Words for a key; `{name}` in them becomes `values.name`. */
 export function t(key, values = {}) {
-  const words = DICTIONARIES[current][key];
-  if (words === undefined) {
-    return key;
-  }
-  return words.replaceAll(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return (words[key] ?? key).replaceAll(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 /** Words for a number of things: the keys end with `.one` and `.other`. */
@@ -29,7 +26,7 @@ export const counted = (key, count, values = {}) =>
   t(`${key}.${new Intl.PluralRules(current).select(count)}`, { ...values, count: number(count) });
 
 /** Whether there are words for a key. */
-export const known = (key) => key in DICTIONARIES[current];
+export const known = (key) => key in words;
 
 /** Name of an artist; the library has words of its own where it knows none. */
 export const artistName = (artist) => (artist === "Unknown artist" ? t("artist.unknown") : artist);
@@ -78,16 +75,18 @@ export function onLanguage(show) {
 
 /** Build the switch between the languages. */
 export function createLanguageSwitch(button) {
-  const codes = Object.keys(DICTIONARIES);
+  const codes = Object.keys(NAMES);
   const other = () => codes[(codes.indexOf(current) + 1) % codes.length];
-  button.addEventListener("click", () => {
-    current = other();
+  button.addEventListener("click", async () => {
+    const next = other();
+    words = await dictionary(next);
+    current = next;
     remember("language", current);
     listeners.forEach((show) => show());
   });
   onLanguage(() => {
     translatePage();
     button.lang = other();
-    button.textContent = DICTIONARIES[other()]["language.name"];
+    button.textContent = NAMES[other()];
   });
 }

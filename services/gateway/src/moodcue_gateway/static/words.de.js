@@ -1,7 +1,6 @@
 // The words of the page in German.
 
-export const de = {
-  "language.name": "Deutsch",
+export const words = {
   "skip": "Zu den Liedern springen",
   "nav": "Ansichten",
   "view.now": "Jetzt",

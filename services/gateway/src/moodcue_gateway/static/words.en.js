@@ -1,7 +1,6 @@
 // The words of the page in English.
 
-export const en = {
-  "language.name": "English",
+export const words = {
   "skip": "Skip to the songs",
   "nav": "Views",
   "view.now": "Now",
