@@ -181,11 +181,11 @@ def test_two_browsers_are_two_rooms_and_a_taken_name_is_said(
         start_camera(other, "sofa")
         eventually(lambda: "different name" in text(other, "#camera-problem"), "the name is taken")
         start_camera(other, "Küche oben")
-        eventually(lambda: "Kuche-oben" in text(other, "#on-air"), "the second has its own room")
+        eventually(lambda: "Kueche-oben" in text(other, "#on-air"), "the second has its own room")
         eventually(lambda: "1 face" in text(other, "#face"), "its face is read")
         rooms = "return [...document.querySelectorAll('#room-choice option')].map((o) => o.value)"
         eventually(
-            lambda: set(other.execute_script(rooms)) == {"sofa", "Kuche-oben"}, "both are rooms"
+            lambda: set(other.execute_script(rooms)) == {"sofa", "Kueche-oben"}, "both are rooms"
         )
         assert complaints(other) == []
     assert complaints(browser) == []
