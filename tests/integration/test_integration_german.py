@@ -187,7 +187,7 @@ def test_every_hold_face_and_mode_is_told_in_german(
     for problem in FaceProblem:
         source.face(problem=problem)
         await_text(system, german, "#face", GERMAN[f"face.{problem}"])
-    followed = GERMAN["mode.followed"].format(followed=5, steps=9)
+    followed = GERMAN["mode.followed.other"].format(followed=5, count=9)
     for mode in Mode:
         guidance = Guidance(steps=9, followed=5, not_followed=4)
         source.recommendation(songs=matches()[:1], mode=mode, guidance=guidance)
