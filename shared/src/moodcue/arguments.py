@@ -1,6 +1,7 @@
 """What is written on a command line as values, with errors that say what is allowed."""
 
 import argparse
+import math
 from collections.abc import Callable
 
 from moodcue.errors import ProtocolError
@@ -20,6 +21,21 @@ def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
             number = low - 1
         if number < low or (high is not None and number > high):
             raise argparse.ArgumentTypeError(f"{text!r} is no whole number {allowed}")
+        return number
+
+    return read
+
+
+def number_up_to(high: float) -> Callable[[str], float]:
+    """Make a reader of numbers from 0 on a command line, which says what is allowed."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {high:g}")
         return number
 
     return read

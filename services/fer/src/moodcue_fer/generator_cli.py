@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 
+from moodcue.arguments import number_up_to, whole_number
 from moodcue.errors import MoodcueError
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.extras import training_extra
@@ -14,7 +15,6 @@ from moodcue_fer.generator import FaceGenerator, as_picture, draw_person, pure
 from moodcue_fer.labels import label_index
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
 from moodcue_fer.records import print_records
-from moodcue_fer.training_cli import number, whole
 
 
 def add_commands(
@@ -25,9 +25,9 @@ def add_commands(
     _add_data(train)
     train.add_argument("--guide", required=True, type=Path, help="run of train, reads the faces")
     train.add_argument("--out", required=True, type=Path, metavar="RUN", help="folder of the run")
-    train.add_argument("--steps", type=whole(1), help="of the optimizers")
-    train.add_argument("--seed", type=whole(0), help="seed of the run")
-    train.add_argument("--threads", type=whole(1), default=1, help="threads on the CPU")
+    train.add_argument("--steps", type=whole_number(1), help="of the optimizers")
+    train.add_argument("--seed", type=whole_number(0), help="seed of the run")
+    train.add_argument("--threads", type=whole_number(1), default=1, help="threads on the CPU")
     train.set_defaults(run=_train)
 
     export = commands.add_parser(
@@ -35,8 +35,12 @@ def add_commands(
     )
     export.add_argument("generator_run", type=Path, metavar="RUN")
     export.add_argument("--out", required=True, type=Path, metavar="FOLDER")
-    export.add_argument("--people", type=number(1), help="how far from the mean people are, 0..1")
-    export.add_argument("--refinement", type=number(1), help="share of the refining network, 0..1")
+    export.add_argument(
+        "--people", type=number_up_to(1), help="how far from the mean people are, 0..1"
+    )
+    export.add_argument(
+        "--refinement", type=number_up_to(1), help="share of the refining network, 0..1"
+    )
     export.set_defaults(run=_export)
 
     evaluate = commands.add_parser(
@@ -46,14 +50,16 @@ def add_commands(
     _add_data(evaluate, named=True)
     evaluate.add_argument("--judge", required=True, type=Path, help="model that did not guide")
     evaluate.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="default: shipped")
-    evaluate.add_argument("--count", type=whole(1), default=500, help="faces of each emotion")
+    evaluate.add_argument(
+        "--count", type=whole_number(1), default=500, help="faces of each emotion"
+    )
     evaluate.set_defaults(run=_evaluate)
 
     generate = commands.add_parser("generate", help="write pictures of faces of no one")
     generate.add_argument("generator", type=Path, metavar="FOLDER", help="model folder")
     generate.add_argument("--emotion", required=True, help=f"one of {', '.join(EMOTIONS)}")
-    generate.add_argument("--count", type=whole(1), default=16, help="how many people")
-    generate.add_argument("--seed", type=whole(0), default=0, help="of the first person")
+    generate.add_argument("--count", type=whole_number(1), default=16, help="how many people")
+    generate.add_argument("--seed", type=whole_number(0), default=0, help="of the first person")
     generate.add_argument("--out", required=True, type=Path, metavar="DIR")
     generate.set_defaults(run=_generate)
 

@@ -1,11 +1,10 @@
 """Command line of training: train, ablate, crossvalidate, export. Needs the extra `train`."""
 
 import argparse
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from moodcue.arguments import number_up_to, whole_number
 from moodcue_fer.extras import training_extra
 from moodcue_fer.records import print_records
 
@@ -17,22 +16,24 @@ def add_commands(
     train = commands_.add_parser("train", help="train the network (extra: train)")
     train.add_argument("data", type=Path, metavar="DATA", help="folder of FER2013")
     train.add_argument("--out", required=True, type=Path, metavar="RUN", help="folder of the run")
-    train.add_argument("--epochs", type=whole(1), help="passes over the training pictures")
-    train.add_argument("--calm-epochs", type=whole(0), help="last passes, with less augmentation")
-    train.add_argument("--batch-size", type=whole(2), help="pictures per step")
-    train.add_argument("--learning-rate", type=number(1), help="peak of the schedule, 0..1")
-    train.add_argument("--vote-share", type=number(1), help="weight of the FER+ votes, 0..1")
+    train.add_argument("--epochs", type=whole_number(1), help="passes over the training pictures")
+    train.add_argument(
+        "--calm-epochs", type=whole_number(0), help="last passes, with less augmentation"
+    )
+    train.add_argument("--batch-size", type=whole_number(2), help="pictures per step")
+    train.add_argument("--learning-rate", type=number_up_to(1), help="peak of the schedule, 0..1")
+    train.add_argument("--vote-share", type=number_up_to(1), help="weight of the FER+ votes, 0..1")
     train.add_argument("--channels", type=_channels, help="such as 32,48,128,256")
     train.add_argument("--yunet", type=Path, help="YuNet's ONNX file, to learn frontality from")
     train.add_argument(
         "--teacher", action="append", type=Path, default=[], help="finished run to learn from"
     )
-    train.add_argument("--teacher-share", type=number(1), help="weight of the teachers, 0..1")
+    train.add_argument("--teacher-share", type=number_up_to(1), help="weight of the teachers, 0..1")
     train.add_argument("--start", type=Path, help="finished run of the same shape to begin with")
-    train.add_argument("--mixup", type=number(100), help="parameter of mixup, 0 for none")
-    train.add_argument("--seed", type=whole(0), help="seed of the run")
+    train.add_argument("--mixup", type=number_up_to(100), help="parameter of mixup, 0 for none")
+    train.add_argument("--seed", type=whole_number(0), help="seed of the run")
     train.add_argument("--device", default="cpu", help="cpu, cuda, ...")
-    train.add_argument("--threads", type=whole(1), default=1, help="threads on the CPU")
+    train.add_argument("--threads", type=whole_number(1), default=1, help="threads on the CPU")
     train.set_defaults(run=_train)
 
     ablate = commands_.add_parser(
@@ -42,17 +43,17 @@ def add_commands(
     ablate.add_argument(
         "--out", required=True, type=Path, metavar="RUNS", help="folder of the runs"
     )
-    ablate.add_argument("--epochs", type=whole(1), default=12, help="passes per run")
+    ablate.add_argument("--epochs", type=whole_number(1), default=12, help="passes per run")
     ablate.add_argument("--yunet", type=Path, help="YuNet's ONNX file, to learn frontality from")
     ablate.add_argument("--device", default="cpu", help="cpu, cuda, ...")
-    ablate.add_argument("--threads", type=whole(1), default=1, help="threads on the CPU")
+    ablate.add_argument("--threads", type=whole_number(1), default=1, help="threads on the CPU")
     ablate.set_defaults(run=_ablate)
 
     cross = commands_.add_parser("crossvalidate", help="ten folds of CK+ (extra: train)")
     cross.add_argument("data", type=Path, metavar="CK48")
     cross.add_argument("--start", type=Path, help="run to begin with; none: random weights")
     cross.add_argument("--split", choices=("subject", "random"), default="subject")
-    cross.add_argument("--threads", type=whole(1), default=1, help="threads on the CPU")
+    cross.add_argument("--threads", type=whole_number(1), default=1, help="threads on the CPU")
     cross.set_defaults(run=_crossvalidate)
 
     export = commands_.add_parser("export", help="make a model folder of a run (extra: train)")
@@ -70,36 +71,6 @@ def add_commands(
     runtimes.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
     runtimes.add_argument("--data", required=True, type=Path, help="folder of FER2013")
     runtimes.set_defaults(run=_compare_runtimes)
-
-
-def whole(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least so much from the command line."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
-        return value
-
-    return read
-
-
-def number(most: float) -> Callable[[str], float]:
-    """Return what reads a number from 0 to so much from the command line."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0 <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {most:g}")
-        return value
-
-    return read
 
 
 def draw_evaluation(record: dict[str, Any], *, folder: Path) -> None:

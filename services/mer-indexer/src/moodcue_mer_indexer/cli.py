@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from moodcue import __version__
+from moodcue.arguments import number_up_to
 from moodcue.lifecycle import run_command
 from moodcue.logs import configure_logging
 
@@ -184,18 +185,11 @@ def _add_write_tags(commands: Any) -> None:
 def _add_sure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sure",
-        type=_share,
+        type=number_up_to(1),
         default=0.5,
         metavar="SHARE",
         help="least probability of a song's quadrant for it to have a mood (default: 0.5)",
     )
-
-
-def _share(text: str) -> float:
-    share = _number(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
-    return share
 
 
 def _add_bench_index(commands: Any) -> None:
