@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from outside import missing
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -35,9 +35,9 @@ SCREENSHOTS = os.environ.get("MOODCUE_SCREENSHOTS_DIR")
 def chromium(profile: Path, *, flags: Sequence[str] = (), language: str = "en") -> Iterator[Chrome]:
     """Run a browser with a profile of its own; skip where there is none, except in CI."""
     if not Path(BROWSER).exists() or not Path(DRIVER).exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{BROWSER} and {DRIVER} are needed")
-        pytest.skip(f"{BROWSER} and {DRIVER} are not installed")
+        missing(
+            f"{BROWSER} and {DRIVER} are missing; deploy/testing/install-tools.sh installs them"
+        )
     options = ChromeOptions()
     options.binary_location = BROWSER
     for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):

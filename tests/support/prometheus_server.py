@@ -1,7 +1,6 @@
 """A real Prometheus with the configuration that ships, and its tool that checks it."""
 
 import json
-import os
 import shutil
 import subprocess
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from outside import missing
 
 OBSERVABILITY = Path(__file__).resolve().parents[2] / "deploy" / "observability"
 _DEADLINE_SECONDS = 30.0
@@ -29,9 +29,7 @@ def find_tool(name: str) -> str:
     """Find a program of Prometheus; skip the test without it, but never in CI."""
     path = shutil.which(name)
     if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{name} is missing; deploy/testing/install-tools.sh installs it")
-        pytest.skip(f"{name} is missing")
+        missing(f"{name} is missing; deploy/testing/install-tools.sh installs it")
     return path
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from outside import missing, wait_until_listening
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -22,9 +21,7 @@ def mosquitto_path() -> str:
     # Debian puts it where the path of users does not lead.
     path = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
     if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("mosquitto is missing; deploy/testing/install-tools.sh installs it")
-        pytest.skip("mosquitto is missing")
+        missing("mosquitto is missing; deploy/testing/install-tools.sh installs it")
     return path
 
 
@@ -44,15 +41,10 @@ class Mosquitto:
         lines = (f"listener {self.port} 127.0.0.1", "persistence false", "user root")
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join([*lines, *self.settings]) + "\n")
-        with (self.folder / "mosquitto.log").open("ab") as log:
-            self._process = subprocess.Popen([mosquitto_path(), "-c", str(config)], stderr=log)
-        pause = threading.Event()
-        for _ in range(2000):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            pause.wait(0.01)
-        pytest.fail(f"mosquitto does not listen: {(self.folder / 'mosquitto.log').read_text()}")
+        log = self.folder / "mosquitto.log"
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen([mosquitto_path(), "-c", str(config)], stderr=errors)
+        wait_until_listening(self.port, log=log)
 
     def stop(self) -> None:
         """Stop it, if it runs."""

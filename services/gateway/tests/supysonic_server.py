@@ -1,9 +1,7 @@
 """A real music server with the Subsonic API: Supysonic, on files that a test wrote."""
 
 import os
-import socket
 import subprocess
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +9,8 @@ from typing import Any
 
 import httpx
 import mutagen
-import pytest
 from gateway_harness import write_tone
+from outside import missing, wait_until_listening
 
 PROGRAMS = Path(__file__).resolve().parents[3] / ".tools" / "supysonic" / "bin"
 USER, PASSWORD = "listener", "sësame & more"
@@ -72,21 +70,16 @@ class Supysonic:
     def start(self) -> None:
         """Start it and wait until it listens."""
         options = ("--server", "waitress", "--host", "127.0.0.1", "--port", str(self.port))
-        with (self.folder / "server.log").open("ab") as log:
+        log = self.folder / "server.log"
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [_program("supysonic-server"), *options],
                 cwd=self.folder,
                 env=self._environment(),
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
             )
-        pause = threading.Event()
-        for _ in range(2000):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            pause.wait(0.01)
-        pytest.fail(f"it does not listen: {(self.folder / 'server.log').read_text()}")
+        wait_until_listening(self.port, log=log)
 
     def stop(self) -> None:
         """Stop it, if it runs."""
@@ -136,7 +129,5 @@ def _program(name: str) -> Path:
     """Find a program of the server; skip the test without it, but never in CI."""
     path = PROGRAMS / name
     if not path.is_file():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{path} is missing; deploy/testing/install-tools.sh installs it")
-        pytest.skip(f"{path} is missing")
+        missing(f"{path} is missing; deploy/testing/install-tools.sh installs it")
     return path
