@@ -240,7 +240,7 @@ class Aggregator:
 
     def _emit(self, closed: Iterable[ClosedWindow]) -> None:
         for each in closed:
-            laps = None if self._tracer is None else Laps()
+            laps = Laps()
             name = topic(Family.EMOTION_WINDOW, each.camera)
             window, opted_out = self._opt_outs.applied(each)
             event = summarise(
@@ -252,7 +252,7 @@ class Aggregator:
             )
             if self._publisher.send(name, event):
                 self._windows_due.done()
-            if self._tracer is not None and laps is not None:
+            if self._tracer is not None:
                 laps.lap("summarise and send")
                 self._tracer.record(_step_of(event, window, laps))
             self._emitted += 1

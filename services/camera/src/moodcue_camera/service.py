@@ -133,22 +133,20 @@ class CameraService:
             self.pace.answered(frame_id)
 
     def _shoot(self) -> None:
-        laps = None if self.tracer is None else Laps()
+        laps = Laps()
         shot = self.camera.shoot(self.pace.take())
         if shot is None:
             # The source is broken or over: look again soon, but do not spin.
             self._listen(min(_LONGEST_WAIT_SECONDS, 0.5 / self.camera.rate))
             return
-        if laps is not None:
-            laps.lap("capture")
+        laps.lap("capture")
         self._send(shot, laps)
 
-    def _send(self, shot: Shot, laps: Laps | None) -> None:
+    def _send(self, shot: Shot, laps: Laps) -> None:
         with self.metrics.time_encoding():
             image = fit(shot.image, max_size=self.format.max_size)
             jpeg = encode_jpeg(image, quality=self.format.jpeg_quality)
-        if laps is not None:
-            laps.lap("encode")
+        laps.lap("encode")
         frame = Frame(
             id=new_id(),
             source=self.frames.source,
@@ -164,9 +162,8 @@ class CameraService:
             self.pace.sent(frame.id)
             self._note_sent()
             self.metrics.frame_sent()
-            if laps is not None:
-                laps.lap("send")
-                self._trace(frame, laps)
+            laps.lap("send")
+            self._trace(frame, laps)
         else:
             self.metrics.frames_dropped("queue_full")
             self._listen(_FULL_WAIT_SECONDS)

@@ -149,7 +149,7 @@ class Worker:
     def _publish(self, message: Message, frame: Frame) -> None:
         age = (self._clock() - frame.time) / NS_PER_SECOND
         start = time.perf_counter()
-        laps = None if self._tracer is None else Laps()
+        laps = Laps()
         self._reading.ask()
         try:
             analysis, detail = self._read(message.body, frame, laps)
@@ -185,9 +185,8 @@ class Worker:
         else:
             self._metrics.drop()
             self._reading.fail("the queue to the broker is full")
-        if laps is not None:
-            laps.lap("send")
-            self._trace(frame, event, laps)
+        laps.lap("send")
+        self._trace(frame, event, laps)
         _log.debug("frame.read", camera=frame.camera, status=event.status.value, trace=frame.trace)
 
     def _trace(self, frame: Frame, event: FaceEmotion, laps: Laps) -> None:
@@ -204,13 +203,11 @@ class Worker:
             )
             self._tracer.record(step)
 
-    def _read(self, body: bytes, frame: Frame, laps: Laps | None) -> tuple[Analysis | None, str]:
+    def _read(self, body: bytes, frame: Frame, laps: Laps) -> tuple[Analysis | None, str]:
         """Read a picture; without an analysis, the text says what is wrong with it."""
         moment = Moment(camera=frame.camera, time=frame.time)
         try:
             grey = decode_grey(body)
-            if laps is None:
-                return self._analyser.analyse(grey, moment), ""
             laps.lap("decode")
             return self._analyser.analyse(grey, moment, on_stage=laps.lap), ""
         except PictureError as error:

@@ -148,13 +148,11 @@ class Live:
                 self._answer(message.event)
 
     def _push(self, entry: Entry, *, traced: bool) -> None:
-        laps = None if self._tracer is None else Laps()
+        laps = Laps()
         for stream in self._streams | self._residents:
             stream.offer(entry)
         event = entry.event
-        if not traced or self._tracer is None or laps is None:
-            return
-        if isinstance(event, Recommendation):
+        if traced and self._tracer is not None and isinstance(event, Recommendation):
             laps.lap("offer to clients")
             step = Step(
                 name="push songs",

@@ -197,7 +197,7 @@ class RecommenderService:
     def _publish_answer(self, question: Question) -> bool:
         """Answer, unless that was done before; False if the answer could not leave."""
         began = time.perf_counter()
-        laps = None if self._parts.tracer is None else Laps()
+        laps = Laps()
         metrics = self._parts.metrics
         made = self._parts.answerer.answer(question)
         if made is None:
@@ -209,7 +209,7 @@ class RecommenderService:
             # Before the answer, so that who has that one has this one, too.
             self._tastes.send(event.camera, made.meaning.taste)
         left = self._send(event)
-        if self._parts.tracer is not None and laps is not None:
+        if self._parts.tracer is not None:
             laps.lap("choose and send")
             self._parts.tracer.record(_step_of(question, event, laps))
         self._count_step(made)
