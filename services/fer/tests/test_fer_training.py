@@ -231,7 +231,7 @@ def test_frontality_that_a_run_began_with_stays_without_naming_yunet_again(
     runs = {name: tmp_path / name for name in ("with", "without")}
     for folder in runs.values():
         folder.mkdir()
-    np.save(runs["with"] / FRONTALITY_FILE, np.full(len(train_faces.labels), 0.5, dtype=np.float32))
+    np.save(runs["with"] / FRONTALITY_FILE, np.zeros(len(train_faces.labels), dtype=np.float32))
     losses = {
         name: next(Trainer(faces, folder=folder, config=config).run())["loss"]
         for name, folder in runs.items()
