@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 
 from moodcue import __version__
+from moodcue.arguments import whole_number
 from moodcue.errors import MoodcueError
 from moodcue.lifecycle import run_command
 from moodcue.settings import load_settings
@@ -69,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     timing = commands_.add_parser("bench", help="time each stage over the frames of a clip")
     timing.add_argument("clip", type=Path, metavar="CLIP", help="video, or folder of pictures")
     timing.add_argument("--size", type=_size, help="bring frames to such a size: 640x480")
-    timing.add_argument("--faces", type=_count, default=1, help="copies of each picture in a frame")
+    timing.add_argument(
+        "--faces", type=whole_number(1, MOST), default=1, help="copies of each picture in a frame"
+    )
     timing.add_argument("--rate", type=_positive, help="frames per second of a video; default: all")
     timing.set_defaults(run=_bench)
 
@@ -164,7 +167,3 @@ def _positive(text: str) -> float:
     if not 0 < number <= MOST:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {MOST}")
     return number
-
-
-def _count(text: str) -> int:
-    return int(_positive(str(int(text))))

@@ -3,12 +3,12 @@
 import argparse
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from moodcue import __version__
-from moodcue.arguments import number_up_to
+from moodcue.arguments import number_up_to, whole_number
 from moodcue.lifecycle import run_command
 from moodcue.logs import configure_logging
 
@@ -116,30 +116,13 @@ def _add_watch(commands: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = _number(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least so much."""
-
-    def read(text: str) -> int:
-        number = _number(text)
-        if not (number >= least and number.is_integer()):
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
-        return int(number)
-
-    return read
-
-
-def _number(text: str) -> float:
-    """Return a number, or one that is in no range."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
 
 
 def _add_show(commands: Any) -> None:
@@ -194,10 +177,10 @@ def _add_sure(parser: argparse.ArgumentParser) -> None:
 
 def _add_bench_index(commands: Any) -> None:
     bench = commands.add_parser("bench-index", help="measure the index with made-up songs")
-    bench.add_argument("--songs", type=_whole(0), default=1_000_000, help="how many; 0: none")
+    bench.add_argument("--songs", type=whole_number(0), default=1_000_000, help="how many; 0: none")
     bench.add_argument(
         "--files",
-        type=_whole(0),
+        type=whole_number(0),
         default=10_000,
         help="files of a library that is indexed again; 0: none",
     )
@@ -252,10 +235,10 @@ def _add_options_of_training(parser: Any, *, folds: int, epochs: int) -> None:
     parser.add_argument(
         "--cache", type=Path, help="folder of what is computed once (default: OUT/cache)"
     )
-    parser.add_argument("--folds", type=_whole(2), default=folds)
-    parser.add_argument("--epochs", type=_whole(1), default=epochs)
-    parser.add_argument("--seed", type=_whole(0), default=0)
-    parser.add_argument("--jobs", type=_whole(1), default=1, help="processes that listen")
+    parser.add_argument("--folds", type=whole_number(2), default=folds)
+    parser.add_argument("--epochs", type=whole_number(1), default=epochs)
+    parser.add_argument("--seed", type=whole_number(0), default=0)
+    parser.add_argument("--jobs", type=whole_number(1), default=1, help="processes that listen")
 
 
 def _add_export(commands: Any) -> None:
@@ -268,5 +251,5 @@ def _add_export(commands: Any) -> None:
 def _add_model_and_workers(parser: argparse.ArgumentParser, *, workers: int) -> None:
     parser.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
     parser.add_argument(
-        "--workers", type=_whole(1), default=workers, help=f"processes (default: {workers})"
+        "--workers", type=whole_number(1), default=workers, help=f"processes (default: {workers})"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from moodcue import __version__
+from moodcue.arguments import whole_number
 from moodcue.codec import Message, as_json
 from moodcue.errors import ProtocolError
 from moodcue.events import SongMatch
@@ -55,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     log.set_defaults(command=_log)
     _add_evaluate(commands.add_parser("evaluate", help="measure a library that people labelled"))
     bench = commands.add_parser("bench", help="time answers over a made-up library")
-    bench.add_argument("--songs", type=_positive, default=100_000)
-    bench.add_argument("--windows", type=_positive, default=1000)
+    bench.add_argument("--songs", type=whole_number(1), default=100_000)
+    bench.add_argument("--windows", type=whole_number(1), default=1000)
     bench.set_defaults(command=_bench)
     return parser
 
@@ -67,7 +68,9 @@ def _add_query(query: argparse.ArgumentParser) -> None:
     mood.add_argument("--emotions", metavar="NAME=WEIGHT,…", help="as happiness=0.8,neutral=0.2")
     mood.add_argument("--mood", metavar="WORD", help="as calm")
     mood.add_argument("--point", metavar="V,A", help="valence and arousal, each -1 to 1")
-    query.add_argument("-k", type=_count, default=5, help=f"how many songs, 1 to {MAX_SONGS}")
+    query.add_argument(
+        "-k", type=whole_number(1, MAX_SONGS), default=5, help=f"how many songs, 1 to {MAX_SONGS}"
+    )
     query.add_argument(
         "--matching",
         type=Matching,
@@ -83,36 +86,17 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "--labels", type=Path, required=True, metavar="CSV", help="columns file and quadrant"
     )
-    evaluate.add_argument("--windows", type=_positive, default=2000, help="default: 2000")
-    evaluate.add_argument("--seed", type=_seed, default=1, help="another one, another listener")
+    evaluate.add_argument("--windows", type=whole_number(1), default=2000, help="default: 2000")
     evaluate.add_argument(
-        "--steady-windows", type=_positive, default=120, help="of a face that does not change"
+        "--seed", type=whole_number(0), default=1, help="another one, another listener"
+    )
+    evaluate.add_argument(
+        "--steady-windows", type=whole_number(1), default=120, help="of a face that does not change"
     )
     evaluate.add_argument(
         "--picture", type=Path, metavar="SVG", help="draw the risk-coverage figure there"
     )
     evaluate.set_defaults(command=_evaluate)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return value
-
-
-def _count(text: str) -> int:
-    value = _positive(text)
-    if value > MAX_SONGS:
-        raise argparse.ArgumentTypeError(f"{text} is more than {MAX_SONGS}")
-    return value
 
 
 def _query(options: argparse.Namespace) -> int:
