@@ -44,7 +44,7 @@ def test_nobody_is_in_two_folds_by_subject_and_somebody_is_at_random(data: Path)
 
 
 def test_every_picture_is_tested_once_and_the_spread_is_stated(data: Path) -> None:
-    *folds, total = cross_validate(data, run=None, split="subject", threads=1, epochs=1)
+    *folds, total = cross_validate(data, start=None, split="subject", threads=1, epochs=1)
     assert [record["fold"] for record in folds] == list(range(1, 11))
     assert sum(record["n"] for record in folds) == total["n"] == 120
     accuracies = [record["accuracy"] for record in folds]
@@ -64,4 +64,4 @@ def test_too_few_people_for_the_folds_are_told(data: Path) -> None:
     rows = table.read_text().splitlines()
     table.write_text("\n".join(rows[:1] + [row for row in rows if ",S00" in row][:54]))
     with pytest.raises(DatasetError, match="has 9 people and 54 pictures, too few for 10 folds"):
-        next(cross_validate(data, run=None, split="subject", threads=1, epochs=1))
+        next(cross_validate(data, start=None, split="subject", threads=1, epochs=1))

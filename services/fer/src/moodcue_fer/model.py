@@ -57,6 +57,7 @@ class FerModel:
 
     Attributes:
         manifest: What the folder says about the model.
+        tells_frontality: The model says how frontal faces are.
 
     Raises:
         ModelError: The folder is incomplete or damaged, has other labels, or needs another
@@ -85,7 +86,7 @@ class FerModel:
         if name not in self._session.get_providers():
             raise ModelError(f"ONNX Runtime cannot use {provider} here: see its warning above")
         self._input = self._session.get_inputs()[0].name
-        self._tells_frontality = FRONTALITY in {out.name for out in self._session.get_outputs()}
+        self.tells_frontality = FRONTALITY in {out.name for out in self._session.get_outputs()}
 
     def read(self, crops: npt.NDArray[np.uint8]) -> Readings:
         """Read the emotions of faces and how frontal they are.
@@ -114,10 +115,10 @@ class FerModel:
     def _infer(
         self, inputs: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        names = [PROBABILITIES, FRONTALITY] if self._tells_frontality else [PROBABILITIES]
+        names = [PROBABILITIES, FRONTALITY] if self.tells_frontality else [PROBABILITIES]
         answers = self._session.run(names, {self._input: inputs})
         probabilities = np.asarray(answers[0], dtype=np.float32)
-        if not self._tells_frontality:
+        if not self.tells_frontality:
             return probabilities, np.ones(len(inputs), dtype=np.float32)
         return probabilities, np.asarray(answers[1], dtype=np.float32)
 

@@ -29,7 +29,7 @@ def add_commands(
         "--teacher", action="append", type=Path, default=[], help="finished run to learn from"
     )
     train.add_argument("--teacher-share", type=number_up_to(1), help="weight of the teachers, 0..1")
-    train.add_argument("--start", type=Path, help="finished run of the same shape to begin with")
+    train.add_argument("--start", type=Path, help="finished run or model folder to begin with")
     train.add_argument("--mixup", type=number_up_to(100), help="parameter of mixup, 0 for none")
     train.add_argument("--seed", type=whole_number(0), help="seed of the run")
     train.add_argument("--device", default="cpu", help="cpu, cuda, ...")
@@ -51,13 +51,15 @@ def add_commands(
 
     cross = commands_.add_parser("crossvalidate", help="ten folds of CK+ (extra: train)")
     cross.add_argument("data", type=Path, metavar="CK48")
-    cross.add_argument("--start", type=Path, help="run to begin with; none: random weights")
+    cross.add_argument("--start", type=Path, help="run or model folder to begin with")
     cross.add_argument("--split", choices=("subject", "random"), default="subject")
     cross.add_argument("--threads", type=whole_number(1), default=1, help="threads on the CPU")
     cross.set_defaults(run=_crossvalidate)
 
     export = commands_.add_parser("export", help="make a model folder of a run (extra: train)")
-    export.add_argument("training_run", type=Path, metavar="RUN")
+    export.add_argument(
+        "training_run", type=Path, metavar="RUN", help="finished run, or int8 model folder"
+    )
     export.add_argument("--data", required=True, type=Path, help="folder of FER2013")
     export.add_argument("--out", required=True, type=Path, metavar="MODEL_DIR")
     export.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
@@ -132,7 +134,7 @@ def _crossvalidate(options: argparse.Namespace) -> int:
         from moodcue_fer.training.crossvalidate import cross_validate  # noqa: PLC0415 - as said
     return print_records(
         cross_validate(
-            options.data, run=options.start, split=options.split, threads=options.threads
+            options.data, start=options.start, split=options.split, threads=options.threads
         )
     )
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from moodcue_fer.datasets import CkPlus, DatasetError, load_ck_plus
 from moodcue_fer.training.augment import Augmentation, augment
 from moodcue_fer.training.network import FaceNetwork
-from moodcue_fer.training.train import load_network, probabilities_of
+from moodcue_fer.training.train import probabilities_of, starting_network
 
 FOLDS: Final = 10
 EPOCHS: Final = 20
@@ -26,7 +26,7 @@ SEED: Final = 7
 
 
 def cross_validate(
-    data: Path, *, run: Path | None, split: str, threads: int, epochs: int = EPOCHS
+    data: Path, *, start: Path | None, split: str, threads: int, epochs: int = EPOCHS
 ) -> Iterator[dict[str, Any]]:
     """Fine-tune a network on nine tenths of CK+ and measure it on the last, ten times.
 
@@ -35,7 +35,7 @@ def cross_validate(
 
     Args:
         data: Folder of CK+.
-        run: Run to begin with, which has not seen CK+; None begins with random weights.
+        start: Run or model folder to begin with, which has not seen CK+; None: random weights.
         split: `subject`: nobody is in two folds. `random`: pictures are dealt out at random, so
             that near copies of a tested picture are trained on.
         threads: Threads of torch.
@@ -45,11 +45,10 @@ def cross_validate(
         One record per fold, then one with the mean and the deviation over the folds.
 
     Raises:
-        MoodcueError: The data or the run is missing.
+        MoodcueError: The data is missing, or what to begin with.
     """
     torch.set_num_threads(threads)
     faces = load_ck_plus(data)
-    before = FaceNetwork() if run is None else load_network(run)[0]
     folds = fold_numbers(faces, split=split)
     if len(np.unique(folds)) < FOLDS:
         raise DatasetError(
@@ -60,7 +59,8 @@ def cross_validate(
     by_sequence: list[float] = []
     answers = np.full(len(faces.labels), -1, dtype=np.int64)
     for fold in range(FOLDS):
-        start, tested = time.monotonic(), folds == fold
+        begun, tested = time.monotonic(), folds == fold
+        before = FaceNetwork() if start is None else starting_network(start, faces.crops[~tested])
         network = fine_tuned(before, faces, ~tested, epochs=epochs, seed=SEED + fold)
         probabilities = probabilities_of(network, faces.crops[tested])
         answers[tested] = probabilities.argmax(1)
@@ -71,13 +71,13 @@ def cross_validate(
             "n": int(tested.sum()),
             "subjects": len(set(faces.subjects[tested])),
             "accuracy": accuracies[-1],
-            "seconds": round(time.monotonic() - start),
+            "seconds": round(time.monotonic() - begun),
         }
     yield {
         "split": split,
         "folds": FOLDS,
         "n": len(answers),
-        "begun_with": "random weights" if run is None else "the run",
+        "begun_with": "random weights" if start is None else "what was given",
         "accuracy_mean": float(np.mean(accuracies)),
         "accuracy_deviation": float(np.std(accuracies, ddof=1)),
         "accuracy_of_all": float((answers == faces.labels).mean()),

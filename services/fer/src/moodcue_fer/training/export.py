@@ -1,6 +1,6 @@
 """A finished run to a model folder: calibrated ONNX, checked against torch, with a manifest."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,18 +10,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from moodcue.model_folder import WEIGHTS, ModelManifest, sha256_of, write_manifest
+from moodcue.model_folder import MANIFEST, WEIGHTS, ModelManifest, sha256_of, write_manifest
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.datasets import load_fer2013
 from moodcue_fer.evaluation import calibration_error, evaluate
 from moodcue_fer.model import FRONTALITY, PROBABILITIES, FerModel
 from moodcue_fer.personal import baseline
 from moodcue_fer.preprocessing import CROP_SIZE, DESCRIPTION, preprocess
-from moodcue_fer.training.config import read_training_config
+from moodcue_fer.training.config import TrainingConfig, read_training_config
 from moodcue_fer.training.data import TrainingSplit, split_training
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.quantize import CALIBRATION_FACES, quantize
 from moodcue_fer.training.run import FRONTALITY_FILE, TrainingError
+from moodcue_fer.training.shipped import config_of_model, network_of_model
 from moodcue_fer.training.traces import save_program
 from moodcue_fer.training.train import MEASURE_BATCH, load_network
 
@@ -66,9 +67,10 @@ class ServedNetwork(nn.Module):
 
     def logits(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the logits of labels, shape (faces, 7), and of frontality, shape (faces,)."""
-        answers = self.network(crops)
         if not self.mirror:
+            answers = self.network(crops)
             return answers.labels, answers.frontality
+        answers = self.network(crops)
         mirrored = self.network(crops.flip(-1))
         return (
             (answers.labels + mirrored.labels) / 2,
@@ -96,7 +98,7 @@ def export(
     part.
 
     Args:
-        run: Folder of the run.
+        run: Folder of a run, or of an int8 model that is to be exported anew.
         data: Folder of FER2013, the same that the run was trained on.
         folder: Model folder to write; made if it is not there.
         mirror: Serve the mean over a face and its mirror image.
@@ -109,21 +111,19 @@ def export(
         TrainingError: The run has no weights, or what was written disagrees with torch.
         DatasetError: The data is missing.
     """
-    config = read_training_config(run)
-    network, epoch = load_network(run)
+    trained = _trained(run)
+    config = trained.config
     split = split_training(
         load_fer2013(data), held_out_share=config.held_out_share, seed=config.split_seed
     )
     held_out = split.held_out
-    served = ServedNetwork(
-        network, mirror=mirror, frontality=(run / FRONTALITY_FILE).is_file()
-    ).eval()
+    served = ServedNetwork(trained.network, mirror=mirror, frontality=trained.frontality).eval()
     logits = _logits(served, held_out.crops)
     before = calibration_error(functional.softmax(logits, dim=1).numpy(), held_out.labels)
     served.temperature = fit_temperature(logits, torch.from_numpy(held_out.labels))
     wanted = functional.softmax(logits / served.temperature, dim=1).numpy()
     facts = {
-        "epoch": epoch,
+        "epoch": trained.epoch,
         "temperature": served.temperature,
         "mirror": mirror,
         "precision": "int8" if int8 else "float32",
@@ -151,6 +151,31 @@ def export(
     manifest = _manifest(facts, folder=folder, metrics=metrics)
     write_manifest(folder, manifest)
     return {name: getattr(manifest, name) for name in manifest.__struct_fields__}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trained:
+    """What training gave: the network of an epoch, and what it learned from."""
+
+    network: FaceNetwork
+    epoch: int
+    config: TrainingConfig
+    frontality: bool
+
+
+def _trained(folder: Path) -> _Trained:
+    if not (folder / MANIFEST).is_file():
+        network, epoch = load_network(folder)
+        frontality = (folder / FRONTALITY_FILE).is_file()
+        config = read_training_config(folder)
+        return _Trained(network=network, epoch=epoch, config=config, frontality=frontality)
+    model = FerModel(folder)
+    return _Trained(
+        network=network_of_model(folder),
+        epoch=model.manifest.training["epoch"],
+        config=config_of_model(model.manifest),
+        frontality=model.tells_frontality,
+    )
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from moodcue.model_folder import MANIFEST
 from moodcue_fer.datasets import Fer2013, load_fer2013
 from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.augment import augment, standardise
@@ -31,8 +32,10 @@ from moodcue_fer.training.run import (
     save_state,
     write_config,
 )
+from moodcue_fer.training.shipped import network_of_model, renormalise
 
 MEASURE_BATCH: Final = 256
+STATISTICS_FACES: Final = 512
 
 
 class Trainer:
@@ -113,7 +116,7 @@ class Trainer:
             self._network.load_state_dict(start.state_dict())
         except RuntimeError as error:
             raise TrainingError(
-                "the run to start with has a network of another shape: give its --channels"
+                "what to start with has a network of another shape: give its --channels"
             ) from error
 
     def _make_targets(
@@ -361,21 +364,22 @@ def train(
         threads: Threads of torch on the CPU.
         yunet: ONNX file of YuNet, to learn frontality from.
         teachers: Folders of finished runs to learn from.
-        start: Folder of a finished run whose best weights this one begins with.
+        start: Finished run or model folder whose weights this one begins with.
 
     Raises:
         MoodcueError: The data is missing, a teacher too, or the folder holds another run.
     """
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = True
+    faces = load_fer2013(data)
     trainer = Trainer(
-        load_fer2013(data),
+        faces,
         folder=folder,
         config=TrainingConfig(**changes),
         device=device,
         yunet=yunet,
         teachers=[load_network(teacher)[0] for teacher in teachers],
-        start=load_network(start)[0] if start is not None else None,
+        start=starting_network(start, faces.crops[faces.usage == "Training"]) if start else None,
     )
     yield from trainer.run()
 
@@ -393,6 +397,23 @@ def load_network(run: Path) -> tuple[FaceNetwork, int]:
     network = FaceNetwork(config.shape)
     network.load_state_dict(state["network"])
     return network.eval(), int(state["epoch"])
+
+
+def starting_network(folder: Path, crops: npt.NDArray[np.uint8]) -> FaceNetwork:
+    """Return the network of a finished run or of a model folder, to train on.
+
+    Args:
+        folder: Of the run or the model.
+        crops: Faces to be trained on, uint8, shape (faces, 48, 48).
+
+    Raises:
+        MoodcueError: The folder holds neither, or is damaged.
+    """
+    if not (folder / MANIFEST).is_file():
+        return load_network(folder)[0]
+    network = network_of_model(folder)
+    renormalise(network, torch.from_numpy(preprocess(crops[:STATISTICS_FACES])))
+    return network
 
 
 @torch.no_grad()

@@ -1,0 +1,107 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fer_pictures import drawn_faces, write_fer2013
+
+from moodcue_fer.model import SHIPPED_MODEL, FerModel
+from moodcue_fer.preprocessing import preprocess
+from moodcue_fer.training.export import ServedNetwork, export
+from moodcue_fer.training.network import NetworkShape
+from moodcue_fer.training.run import TrainingError
+from moodcue_fer.training.shipped import network_of_model, renormalise
+from moodcue_fer.training.train import load_network, starting_network, train
+
+CROPS, _ = drawn_faces(70, seed=4)
+SMALL = NetworkShape(stem=8, widths=(16, 32, 48))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    torch.set_num_threads(1)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_fer2013(folder, training=211, test=14)
+    return folder
+
+
+def test_the_shipped_network_answers_in_torch_as_it_is_served() -> None:
+    model = FerModel()
+    facts = model.manifest.training
+    network = ServedNetwork(
+        network_of_model(SHIPPED_MODEL), temperature=facts["temperature"], mirror=facts["mirror"]
+    )
+    with torch.no_grad():
+        probabilities, frontality = network(torch.from_numpy(preprocess(CROPS)))
+    served = model.read(CROPS)
+    assert np.abs(probabilities.numpy() - served.probabilities).mean() < 0.01
+    assert np.abs(frontality.numpy() - served.frontality).mean() < 0.01
+    assert (probabilities.numpy().argmax(1) == served.probabilities.argmax(1)).mean() > 0.9
+
+
+def test_new_statistics_change_no_answer_and_are_those_that_training_meets() -> None:
+    network = network_of_model(SHIPPED_MODEL)
+    crops = torch.from_numpy(preprocess(CROPS))
+    with torch.no_grad():
+        before = network(crops).labels
+        renormalise(network, crops)
+        after = network(crops).labels
+        network.features.train()
+        trained_on = network(crops).labels
+    assert torch.allclose(after, before, atol=1e-4)
+    assert torch.allclose(trained_on, before, atol=1e-3)
+
+
+def test_a_run_begins_with_the_shipped_weights(data: Path, tmp_path: Path) -> None:
+    changes = {"epochs": 1, "batch_size": 50, "learning_rate": 1e-9, "held_out_share": 0.2}
+    list(
+        train(
+            data,
+            folder=tmp_path / "run",
+            changes=changes,
+            device="cpu",
+            threads=1,
+            start=SHIPPED_MODEL,
+        )
+    )
+    network, _ = load_network(tmp_path / "run")
+    shipped = network_of_model(SHIPPED_MODEL)
+    assert torch.allclose(network.labels.weight, shipped.labels.weight, atol=1e-6)
+    assert torch.allclose(
+        network.state_dict()["features.0.0.weight"],
+        shipped.state_dict()["features.0.0.weight"],
+        atol=1e-6,
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*:FutureWarning")
+def test_what_is_no_int8_model_is_refused_with_the_remedy(data: Path, tmp_path: Path) -> None:
+    changes = {"epochs": 1, "batch_size": 28, "held_out_share": 0.2, "shape": SMALL}
+    list(train(data, folder=tmp_path / "run", changes=changes, device="cpu", threads=1))
+    model = tmp_path / "model"
+    export(tmp_path / "run", data=data, folder=model, mirror=True, int8=False)
+    with pytest.raises(TrainingError, match="give one that export wrote in int8, or a run"):
+        starting_network(model, CROPS)
+    # The manifest tells of a smaller network than is in the file.
+    shipped, told = FerModel().manifest.sha256, FerModel(model).manifest.sha256
+    shutil.copyfile(SHIPPED_MODEL / "model.onnx", model / "model.onnx")
+    manifest = model / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(told, shipped))
+    with pytest.raises(TrainingError, match="size mismatch"):
+        starting_network(model, CROPS)
+    with pytest.raises(TrainingError, match="holds no run"):
+        starting_network(tmp_path / "nowhere", CROPS)
+
+
+@pytest.mark.filterwarnings("ignore:.*:FutureWarning")
+def test_a_model_exported_again_answers_as_before(data: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    export(SHIPPED_MODEL, data=data, folder=again, mirror=True)
+    told, before = FerModel(again).manifest.training, FerModel().manifest.training
+    assert (told["epoch"], told["config"]) == (before["epoch"], before["config"])
+    given, wanted = FerModel(again).read(CROPS), FerModel().read(CROPS)
+    # Temperature and ranges are those of the drawn faces of this data.
+    assert (given.probabilities.argmax(1) == wanted.probabilities.argmax(1)).mean() > 0.9
+    assert np.abs(given.frontality - wanted.frontality).mean() < 0.02
