@@ -347,6 +347,35 @@ def test_frontality_is_served_where_it_was_learned(
     assert not np.array_equal(FerModel(folder).read(crops).frontality, np.ones(3))
 
 
+@pytest.mark.filterwarnings(EXPORTER_NOISE)
+def test_logit_adjustment_takes_the_mix_of_the_training_data_out(
+    data: Path, tmp_path: Path
+) -> None:
+    faces = load_fer2013(data)
+    uneven = faces.select((faces.labels != 2) | (np.arange(len(faces.labels)) % 3 == 0))
+    list(Trainer(uneven, folder=tmp_path / "run", config=TrainingConfig(**CHANGES)).run())
+    models = {}
+    for adjustment in (0.0, 0.5, 1.0):
+        export(
+            tmp_path / "run",
+            data=data,
+            folder=tmp_path / "model",
+            mirror=True,
+            int8=False,
+            logit_adjustment=adjustment,
+        )
+        models[adjustment] = FerModel(tmp_path / "model")
+    prior = np.array(models[0.0].manifest.training["prior"])
+    assert models[1.0].manifest.training["prior"] == pytest.approx([1 / 7] * 7)
+    for adjustment, model in models.items():
+        as_they_were = models[0.0].read(faces.crops[:9]).probabilities / prior**adjustment
+        wanted = as_they_were / as_they_were.sum(axis=1, keepdims=True)
+        assert model.read(faces.crops[:9]).probabilities == pytest.approx(wanted, abs=1e-4)
+        expected = prior ** (1 - adjustment)
+        told = model.manifest.training["prior"]
+        assert told == pytest.approx((expected / expected.sum()).tolist())
+
+
 def test_a_pupil_learns_from_the_answers_of_its_teachers(data: Path, tmp_path: Path) -> None:
     faces = load_fer2013(data)
     config = TrainingConfig(**CHANGES | {"epochs": 2, "teacher_share": 1.0, "votes_weight": 0.0})

@@ -58,7 +58,7 @@ class FerSettings(ServiceSettings):
     expected_mix: str | None = Field(
         None,
         description="shares of emotions that are usual here, such as `neutral=0.7,happiness=0.2`, "
-        "to correct readings for; none: those of the training data",
+        "to correct readings for; none: the even ones that the model is made for",
     )
     neutral_baseline: Path | None = Field(
         None, description="file of one's own face at rest, made by `moodcue-fer baseline`"

@@ -58,11 +58,17 @@ def add_commands(
 
     export = commands_.add_parser("export", help="make a model folder of a run (extra: train)")
     export.add_argument(
-        "training_run", type=Path, metavar="RUN", help="finished run, or int8 model folder"
+        "training_run", type=Path, metavar="RUN", help="finished run or model folder"
     )
     export.add_argument("--data", required=True, type=Path, help="folder of FER2013")
     export.add_argument("--out", required=True, type=Path, metavar="MODEL_DIR")
     export.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
+    export.add_argument(
+        "--logit-adjustment",
+        type=number_up_to(1),
+        default=0.0,
+        help="0..1: how much of the training data's mix of emotions is taken out of the answers",
+    )
     export.add_argument("--float32", action="store_true", help="not int8: for a GPU")
     export.set_defaults(run=_export)
 
@@ -148,6 +154,7 @@ def _export(options: argparse.Namespace) -> int:
         folder=options.out,
         mirror=options.mirror,
         int8=not options.float32,
+        logit_adjustment=options.logit_adjustment,
     )
     return print_records([record])
 

@@ -18,7 +18,7 @@ from moodcue_fer.model import FRONTALITY, PROBABILITIES, FerModel
 from moodcue_fer.personal import baseline
 from moodcue_fer.preprocessing import CROP_SIZE, DESCRIPTION, preprocess
 from moodcue_fer.training.config import TrainingConfig, read_training_config
-from moodcue_fer.training.data import TrainingSplit, split_training
+from moodcue_fer.training.data import split_training
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.quantize import CALIBRATION_FACES, quantize
 from moodcue_fer.training.run import FRONTALITY_FILE, TrainingError
@@ -42,11 +42,12 @@ HEADLINE: Final = ("n", "accuracy", "accuracy_interval_95", "macro_f1", "ece")
 
 
 class ServedNetwork(nn.Module):
-    """The network as it is served: probabilities, softened by a temperature, and frontality.
+    """The network as it is served: calibrated probabilities and frontality.
 
     Args:
         network: Gives the answers.
         temperature: Divides the logits of the labels (Guo et al., 2017).
+        offsets: Added to the logits after that, shape (7,); None: nothing.
         mirror: Takes the mean of the answers for a face and its mirror image.
         frontality: Says also how frontal a face is.
     """
@@ -56,12 +57,14 @@ class ServedNetwork(nn.Module):
         network: FaceNetwork,
         *,
         temperature: float = 1.0,
+        offsets: torch.Tensor | None = None,
         mirror: bool = False,
         frontality: bool = True,
     ) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
+        self.offsets = torch.zeros(len(EMOTIONS)) if offsets is None else offsets
         self.mirror = mirror
         self.frontality = frontality
 
@@ -70,11 +73,11 @@ class ServedNetwork(nn.Module):
         if not self.mirror:
             answers = self.network(crops)
             return answers.labels, answers.frontality
-        answers = self.network(crops)
-        mirrored = self.network(crops.flip(-1))
+        # One batch, as that takes less time than two.
+        answers = self.network(torch.cat([crops, crops.flip(-1)]))
         return (
-            (answers.labels + mirrored.labels) / 2,
-            (answers.frontality + mirrored.frontality) / 2,
+            answers.labels.unflatten(0, (2, -1)).mean(0),
+            answers.frontality.unflatten(0, (2, -1)).mean(0),
         )
 
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -85,12 +88,18 @@ class ServedNetwork(nn.Module):
             (faces,).
         """
         labels, frontality = self.logits(crops)
-        probabilities = functional.softmax(labels / self.temperature, dim=1)
+        probabilities = functional.softmax(labels / self.temperature + self.offsets, dim=1)
         return (probabilities, frontality.sigmoid()) if self.frontality else (probabilities,)
 
 
 def export(
-    run: Path, *, data: Path, folder: Path, mirror: bool, int8: bool = True
+    run: Path,
+    *,
+    data: Path,
+    folder: Path,
+    mirror: bool,
+    int8: bool = True,
+    logit_adjustment: float = 0.0,
 ) -> dict[str, Any]:
     """Write the model folder of a run.
 
@@ -98,11 +107,14 @@ def export(
     part.
 
     Args:
-        run: Folder of a run, or of an int8 model that is to be exported anew.
+        run: Folder of a run, or of a model that is to be exported anew.
         data: Folder of FER2013, the same that the run was trained on.
         folder: Model folder to write; made if it is not there.
         mirror: Serve the mean over a face and its mirror image.
         int8: Quantize what was exported: see `moodcue_fer.training.quantize`.
+        logit_adjustment: How much of what the shares of the labels in the training data suggest is
+            taken out of the answers, 0..1 (Menon et al., 2021): with 1 they are those of a world
+            in which all seven are as frequent.
 
     Returns:
         The manifest as a mapping.
@@ -121,13 +133,21 @@ def export(
     logits = _logits(served, held_out.crops)
     before = calibration_error(functional.softmax(logits, dim=1).numpy(), held_out.labels)
     served.temperature = fit_temperature(logits, torch.from_numpy(held_out.labels))
-    wanted = functional.softmax(logits / served.temperature, dim=1).numpy()
+    counts = np.bincount(split.train.labels, minlength=len(EMOTIONS)).clip(min=1)
+    prior = counts / counts.sum()
+    served.offsets = torch.from_numpy(-logit_adjustment * np.log(prior)).float()
+    wanted = functional.softmax(logits / served.temperature + served.offsets, dim=1).numpy()
+    neutral = held_out.labels == EMOTIONS.index("neutral")
+    expected = prior ** (1 - logit_adjustment)
     facts = {
         "epoch": trained.epoch,
         "temperature": served.temperature,
+        "logit_adjustment": logit_adjustment,
         "mirror": mirror,
         "precision": "int8" if int8 else "float32",
-        **_usual(split, wanted=wanted),
+        # What `moodcue_fer.personal` compares a room and a person with.
+        "prior": (expected / expected.sum()).tolist(),
+        "usual_neutral": baseline(wanted[neutral]).tolist(),
         "config": asdict(config),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,16 +202,6 @@ def _trained(folder: Path) -> _Trained:
 def _logits(served: ServedNetwork, crops: npt.NDArray[np.uint8]) -> torch.Tensor:
     inputs = torch.from_numpy(preprocess(crops))
     return torch.cat([served.logits(batch)[0] for batch in torch.split(inputs, MEASURE_BATCH)])
-
-
-def _usual(split: TrainingSplit, *, wanted: npt.NDArray[np.float32]) -> dict[str, list[float]]:
-    """Return what `moodcue_fer.personal` compares a room and a person with."""
-    labels = split.train.labels
-    neutral = split.held_out.labels == EMOTIONS.index("neutral")
-    return {
-        "prior": (np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)).tolist(),
-        "usual_neutral": baseline(wanted[neutral]).tolist(),
-    }
 
 
 def _quantize(folder: Path, *, crops: npt.NDArray[np.uint8]) -> None:

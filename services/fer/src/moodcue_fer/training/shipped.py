@@ -16,14 +16,12 @@ from moodcue_fer.training.config import TrainingConfig
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.run import TrainingError
 
-KERNEL: Final = "ConvBnFusion_W_network.{}.weight"
-BIAS: Final = "ConvBnFusion_BN_B_network.{}.bias"
-"""What `export` calls a convolution's kernel, into which the normalisation after it is folded, and
-the bias that is left of the normalisation."""
+EPSILON: Final = 1e-5
+"""What torch's normalisations add to a variance."""
 
 
 def network_of_model(folder: Path) -> FaceNetwork:
-    """Return the network of an int8 model folder in torch.
+    """Return the network of a model folder in torch.
 
     It answers as the model does, up to the rounding of its activations. What is not in a model, as
     the head for the votes, is zero. Every normalisation passes on what comes in: before
@@ -34,27 +32,17 @@ def network_of_model(folder: Path) -> FaceNetwork:
 
     Raises:
         ModelError: The folder is incomplete or damaged.
-        TrainingError: The model is not in int8 or not of this kind.
+        TrainingError: The model is of another kind.
     """
     manifest = load_manifest(folder, labels=EMOTIONS)
-    tensors = _tensors(onnx.load(folder / WEIGHTS).graph)
+    graph = onnx.load(folder / WEIGHTS).graph
     try:
         network = FaceNetwork(config_of_model(manifest).shape)
-        state = network.state_dict()
-        for name, layer in network.named_modules():
-            if isinstance(layer, nn.Conv2d):
-                state[f"{name}.weight"] = tensors[KERNEL.format(name)]
-            elif isinstance(layer, nn.BatchNorm2d):
-                state[f"{name}.weight"] = torch.full((layer.num_features,), (1 + layer.eps) ** 0.5)
-                state[f"{name}.bias"] = tensors[BIAS.format(name)]
-            elif isinstance(layer, nn.Linear):
-                for part in (f"{name}.weight", f"{name}.bias"):
-                    state[part] = tensors.get(f"network.{part}", torch.zeros_like(state[part]))
-        network.load_state_dict(state)
-    except (KeyError, RuntimeError, msgspec.ValidationError) as error:
+        network.load_state_dict(_state(network, graph))
+    except (KeyError, RuntimeError, StopIteration, msgspec.ValidationError) as error:
         raise TrainingError(
-            f"the model in {folder} is none to train on from ({error}): give one that export wrote "
-            "in int8, or a run"
+            f"the model in {folder} is none to train on from ({error}): give one that export "
+            "wrote, or a run"
         ) from error
     return network.eval()
 
@@ -98,8 +86,30 @@ def renormalise(network: FaceNetwork, crops: torch.Tensor) -> None:
         hook.remove()
 
 
+def _state(network: FaceNetwork, graph: onnx.GraphProto) -> dict[str, torch.Tensor]:
+    """Return the weights of a network from a graph, in which normalisations are folded away."""
+    tensors = _tensors(graph)
+    state = network.state_dict()
+    layers = dict(network.named_modules())
+    convolutions = [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)]
+    normalisations = [name for name, layer in layers.items() if isinstance(layer, nn.BatchNorm2d)]
+    for name, following in zip(convolutions, normalisations, strict=True):
+        # The exporter adds to the names of weights, not within them.
+        _, kernel, bias = next(
+            node.input
+            for node in graph.node
+            if node.op_type == "Conv" and f"network.{name}.weight" in node.input[1]
+        )
+        state[f"{name}.weight"], state[f"{following}.bias"] = tensors[kernel], tensors[bias]
+        state[f"{following}.weight"] = torch.full_like(tensors[bias], (1 + EPSILON) ** 0.5)
+    heads = [name for name, layer in layers.items() if isinstance(layer, nn.Linear)]
+    for part in (f"{name}.{kind}" for name in heads for kind in ("weight", "bias")):
+        state[part] = tensors.get(f"network.{part}", torch.zeros_like(state[part]))
+    return state
+
+
 def _tensors(graph: onnx.GraphProto) -> dict[str, torch.Tensor]:
-    """Return the constants of a graph by name, those in int8 without their ending `_quantized`."""
+    """Return the constants of a graph by name, those in int8 by the name of what they become."""
     values = {
         array.name: torch.from_numpy(numpy_helper.to_array(array).astype(np.float32))
         for array in graph.initializer
@@ -108,5 +118,5 @@ def _tensors(graph: onnx.GraphProto) -> dict[str, torch.Tensor]:
         if node.op_type == "DequantizeLinear" and node.input[0] in values:
             quantized, scale = (values[name] for name in node.input[:2])
             along_first = scale.view(-1, *[1] * (quantized.ndim - 1))
-            values[node.input[0].removesuffix("_quantized")] = quantized * along_first
+            values[node.output[0]] = quantized * along_first
     return values
