@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from fer_pictures import drawn_faces, write_fer2013
+from torch.nn import functional
 
 from moodcue_fer.datasets import Fer2013, load_fer2013
 from moodcue_fer.evaluation import evaluate
@@ -35,6 +37,17 @@ CHANGES: dict[str, Any] = {
     "learning_rate": 0.03,
     "shape": NetworkShape(stem=8, widths=(16, 32, 48)),
 }
+STILL = Augmentation(
+    window=48,
+    rotation_degrees=0,
+    scale=0,
+    gamma=0,
+    exposure=0,
+    side_light=0,
+    coarse_share=0,
+    noise=0,
+    cutout=0,
+)
 EXPORTER_NOISE = "ignore:.*:FutureWarning"
 
 
@@ -102,28 +115,46 @@ def test_shares_of_votes_keep_what_is_none_of_the_seven(data: Path) -> None:
 
 
 def test_no_augmentation_is_the_preprocessed_picture_or_its_mirror(data: Path) -> None:
-    still = Augmentation(
-        window=48,
-        rotation_degrees=0,
-        scale=0,
-        gamma=0,
-        exposure=0,
-        side_light=0,
-        coarse_share=0,
-        noise=0,
-        cutout=0,
-    )
     pictures = load_fer2013(data).crops[:40]
     crops = torch.from_numpy(preprocess(pictures))
     changed = augment(
         torch.from_numpy(pictures).unsqueeze(1),
-        settings=still,
+        settings=STILL,
         generator=torch.Generator().manual_seed(1),
     )
     same = (changed - crops).abs().amax(dim=(1, 2, 3)) < 1e-3
     mirrored = (changed - crops.flip(-1)).abs().amax(dim=(1, 2, 3)) < 1e-3
     assert bool((same ^ mirrored).all())
     assert 8 < int(same.sum()) < 32
+
+
+def test_coarse_faces_are_reduced_by_area_and_enlarged_bicubically(data: Path) -> None:
+    crops = torch.from_numpy(load_fer2013(data).crops[:12]).unsqueeze(1)
+    changed = augment(
+        crops,
+        settings=replace(STILL, coarse_share=1, coarse_pixels=47),
+        generator=torch.Generator().manual_seed(1),
+    )
+    small = functional.interpolate(crops.float(), size=(47, 47), mode="area")
+    large = functional.interpolate(small, size=(48, 48), mode="bicubic").clamp(0, 255)
+    wanted = standardise(large)
+    same = (changed - wanted).abs().amax(dim=(1, 2, 3)) < 1e-3
+    mirrored = (changed - wanted.flip(-1)).abs().amax(dim=(1, 2, 3)) < 1e-3
+    assert bool((same | mirrored).all())
+
+
+def test_every_coarse_face_has_a_size_of_its_own(data: Path) -> None:
+    face = torch.from_numpy(load_fer2013(data).crops[:1]).unsqueeze(1)
+    changed = augment(
+        face.expand(64, 1, 48, 48),
+        settings=replace(STILL, coarse_share=0.5),
+        generator=torch.Generator().manual_seed(1),
+    )
+    coarse, fine = (
+        len({row.numpy().round(3).tobytes() for row in half}) for half in changed.chunk(2)
+    )
+    assert fine == 2
+    assert coarse > 10
 
 
 def test_augmentation_depends_on_its_generator_alone(data: Path) -> None:
@@ -303,7 +334,7 @@ def test_calm_epochs_are_the_last_ones_and_see_less_change(data: Path, tmp_path:
 def test_an_exported_run_is_served_as_it_was_trained(data: Path, tmp_path: Path) -> None:
     run, folder = tmp_path / "run", tmp_path / "model"
     # Enough that no face of the few is on the fence, where int8 decides by rounding.
-    changes = CHANGES | {"epochs": 12}
+    changes = CHANGES | {"epochs": 12, "learning_rate": 0.1}
     list(train(data, folder=run, changes=changes, device="cpu", threads=1))
     manifest = export(run, data=data, folder=folder, mirror=True)
     model = FerModel(folder)
@@ -383,7 +414,7 @@ def test_a_pupil_learns_from_the_answers_of_its_teachers(data: Path, tmp_path: P
     with torch.no_grad():
         teacher.labels.weight.zero_()
         teacher.labels.bias.copy_(torch.tensor([0, 0, 0, 0, 0, 0, 9.0]))
-    # Whatever the labels are, this teacher says neutral.
+    # Whatever the labels and the changes are, this teacher says neutral.
     *_, last = Trainer(faces, folder=tmp_path, config=config, teachers=[teacher]).run()
     assert last["held_out_accuracy"] == pytest.approx(1 / 7, abs=0.03)
 

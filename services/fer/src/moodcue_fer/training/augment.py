@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 import torch
@@ -64,7 +65,7 @@ def augment(
     Args:
         crops: Grey crops, uint8, shape (faces, 1, 48, 48), on any device.
         settings: Ranges of the changes.
-        generator: Source of randomness, on the CPU.
+        generator: Source of randomness, on the device of the crops.
 
     Returns:
         Input of the network, float32, shape (faces, 1, window, window).
@@ -72,11 +73,12 @@ def augment(
     moved = _move(crops.float(), settings=settings, generator=generator)
     lit = _relight(moved, settings=settings, generator=generator)
     seen = _coarsen(lit, settings=settings, generator=generator)
-    noise = settings.noise * _uniform(len(seen), generator=generator).to(seen.device)
-    standard = standardise(seen + noise.view(-1, 1, 1, 1) * _grain(seen, generator=generator))
+    noise = settings.noise * _uniform(len(seen), generator=generator)
+    grain = torch.randn(seen.shape, generator=generator, device=seen.device)
+    standard = standardise(seen + noise.view(-1, 1, 1, 1) * grain)
     if settings.cutout == 0:
         return standard
-    squares = _squares(len(crops), settings=settings, generator=generator, device=seen.device)
+    squares = _squares(len(crops), settings=settings, generator=generator)
     return standard.masked_fill(squares, 0.0)
 
 
@@ -97,13 +99,13 @@ def _move(
     count, size = len(crops), crops.shape[-1]
     angle = math.radians(settings.rotation_degrees) * _symmetric(count, generator=generator)
     zoom = (1 + settings.scale * _symmetric(count, generator=generator)) * settings.window / size
-    mirror = torch.randint(0, 2, (count,), generator=generator) * 2.0 - 1.0
+    mirror = _below(2, count, generator=generator) * 2.0 - 1.0
     play = (1 - zoom).abs()
     across = play * _symmetric(count, generator=generator)
     down = play * _symmetric(count, generator=generator)
     first = torch.stack([zoom * mirror * angle.cos(), -zoom * angle.sin(), across], dim=1)
     second = torch.stack([zoom * mirror * angle.sin(), zoom * angle.cos(), down], dim=1)
-    matrix = torch.stack([first, second], dim=1).to(crops.device)
+    matrix = torch.stack([first, second], dim=1)
     shape = [count, 1, settings.window, settings.window]
     grid = functional.affine_grid(matrix, shape, align_corners=False)
     return functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
@@ -112,57 +114,72 @@ def _move(
 def _relight(
     crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
 ) -> torch.Tensor:
-    count, device = len(crops), crops.device
-    gamma = (settings.gamma * _symmetric(count, generator=generator)).exp().to(device)
-    angle = math.tau * _uniform(count, generator=generator).to(device)
-    slope = settings.side_light * _uniform(count, generator=generator).to(device)
-    place = torch.linspace(-1, 1, crops.shape[-1], device=device)
+    count = len(crops)
+    gamma = (settings.gamma * _symmetric(count, generator=generator)).exp()
+    angle = math.tau * _uniform(count, generator=generator)
+    slope = settings.side_light * _uniform(count, generator=generator)
+    place = torch.linspace(-1, 1, crops.shape[-1], device=crops.device)
     across = (slope * angle.cos()).view(-1, 1, 1, 1) * place.view(1, 1, 1, -1)
     down = (slope * angle.sin()).view(-1, 1, 1, 1) * place.view(1, 1, -1, 1)
     curved = WHITE * (crops / WHITE).clamp(0, 1).pow(gamma.view(-1, 1, 1, 1))
-    gain = (settings.exposure * _uniform(count, generator=generator)).exp().to(device)
+    gain = (settings.exposure * _uniform(count, generator=generator)).exp()
     return (curved * gain.view(-1, 1, 1, 1) * (1 + across + down)).clamp(0, WHITE)
 
 
 def _coarsen(
     crops: torch.Tensor, *, settings: Augmentation, generator: torch.Generator
 ) -> torch.Tensor:
-    """Reduce the first crops, which are in random order, to one random size and enlarge them."""
+    """Reduce the first crops, which are in random order, to random sizes and enlarge them."""
     count = round(settings.coarse_share * len(crops))
     if count == 0:
         return crops
-    window = crops.shape[-1]
-    side = int(torch.randint(settings.coarse_pixels, window, (1,), generator=generator))
-    small = functional.interpolate(crops[:count], size=(side, side), mode="area")
-    coarse = functional.interpolate(
-        small, size=(window, window), mode="bicubic", align_corners=False
-    )
+    along = _coarse_along(crops.shape[-1], smallest=settings.coarse_pixels, device=crops.device)
+    chosen = along[_below(len(along), count, generator=generator)].unsqueeze(1)
+    coarse = chosen @ crops[:count] @ chosen.transpose(2, 3)
     return torch.cat([coarse.clamp(0, WHITE), crops[count:]])
 
 
-def _grain(crops: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
-    """Return normal noise drawn where the crops are: there are too many numbers to move."""
-    seed = int(torch.randint(2**31, (1,), generator=generator))
-    there = torch.Generator(crops.device).manual_seed(seed)
-    return torch.randn(crops.shape, generator=there, device=crops.device)
+@cache
+def _coarse_along(window: int, *, smallest: int, device: torch.device) -> torch.Tensor:
+    """Return what reducing and enlarging does to a line of pixels, one matrix for every size.
+
+    One product with each takes the place of two interpolations, so that every face has a size of
+    its own and shapes do not depend on what is drawn.
+
+    Returns:
+        float32, shape (window - smallest, window, window).
+    """
+    line = torch.eye(window).view(window, 1, 1, window)
+    matrices = [
+        functional.interpolate(
+            functional.interpolate(line, size=(1, side), mode="area"),
+            size=(1, window),
+            mode="bicubic",
+            align_corners=False,
+        )[:, 0, 0].T
+        for side in range(smallest, window)
+    ]
+    return torch.stack(matrices).to(device)
 
 
-def _squares(
-    count: int, *, settings: Augmentation, generator: torch.Generator, device: torch.device
-) -> torch.Tensor:
+def _squares(count: int, *, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
     window = settings.window
-    side = torch.randint(0, settings.cutout + 1, (count, 1, 1), generator=generator).to(device)
-    top = torch.randint(0, window, (count, 1, 1), generator=generator).to(device) - side // 2
-    left = torch.randint(0, window, (count, 1, 1), generator=generator).to(device) - side // 2
-    rows = torch.arange(window, device=device).view(1, -1, 1)
-    columns = torch.arange(window, device=device).view(1, 1, -1)
+    side = _below(settings.cutout + 1, count, generator=generator).view(-1, 1, 1)
+    top = _below(window, count, generator=generator).view(-1, 1, 1) - side // 2
+    left = _below(window, count, generator=generator).view(-1, 1, 1) - side // 2
+    rows = torch.arange(window, device=generator.device).view(1, -1, 1)
+    columns = torch.arange(window, device=generator.device).view(1, 1, -1)
     inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
     return inside.unsqueeze(1)
 
 
 def _uniform(count: int, *, generator: torch.Generator) -> torch.Tensor:
-    return torch.rand(count, generator=generator)
+    return torch.rand(count, generator=generator, device=generator.device)
 
 
 def _symmetric(count: int, *, generator: torch.Generator) -> torch.Tensor:
-    return torch.rand(count, generator=generator) * 2 - 1
+    return _uniform(count, generator=generator) * 2 - 1
+
+
+def _below(end: int, count: int, *, generator: torch.Generator) -> torch.Tensor:
+    return torch.randint(end, (count,), generator=generator, device=generator.device)

@@ -31,7 +31,7 @@ class Targets:
             frontality=self.frontality[places],
         )
 
-    def mixed(self, share: float) -> "Targets":
+    def mixed(self, share: torch.Tensor) -> "Targets":
         """Mix every row with that of its partner, the same place from the end."""
 
         def mix(rows: torch.Tensor) -> torch.Tensor:

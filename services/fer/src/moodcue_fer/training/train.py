@@ -1,9 +1,11 @@
 """Train the network on FER2013, with checkpoints that a later call continues from."""
 
+import copy
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +24,7 @@ from moodcue_fer.training.data import TrainingSplit, soft_targets, split_trainin
 from moodcue_fer.training.frontality import measure_frontality
 from moodcue_fer.training.losses import Targets, loss_of
 from moodcue_fer.training.network import FaceNetwork, channels_last
+from moodcue_fer.training.recorded import Learn, recorded
 from moodcue_fer.training.run import (
     BEST,
     CHECKPOINT,
@@ -47,8 +50,8 @@ class Trainer:
         config: What to do.
         device: `cpu`, `cuda` or another device of torch.
         yunet: ONNX file of YuNet, which says how frontal the faces are; None: not learned.
-        teachers: Trained networks whose mean answer to a face and its mirror image is mixed into
-            the targets with `teacher_share`.
+        teachers: Trained networks whose mean answer to a picture, as it is changed for training,
+            is mixed into its targets with `teacher_share`.
         start: Trained network of the same shape to begin with; None: random weights.
 
     Raises:
@@ -78,9 +81,16 @@ class Trainer:
         others = [*teachers, *([start] if start is not None else [])]
         self._material = _digest(faces, others, frontal=frontal)
         self._crops = _as_tensor(self._split.train.crops).to(self._device)
-        self._targets = self._make_targets(self._split, yunet=yunet, teachers=teachers)
+        self._targets = self._make_targets(self._split, yunet=yunet)
         self._held_out_crops = _as_tensor(self._split.held_out.crops).to(self._device)
         self._held_out_labels = torch.from_numpy(self._split.held_out.labels).to(self._device)
+        self._generator = torch.Generator(self._device)
+        self._teachers = (
+            [channels_last(teacher.eval().to(self._device)) for teacher in teachers]
+            if config.teacher_share > 0
+            else []
+        )
+        self._recorded: dict[bool, Learn] = {}
         torch.manual_seed(config.seed)
         self._network = channels_last(
             FaceNetwork(config.shape, dropout=config.dropout).to(self._device)
@@ -119,17 +129,11 @@ class Trainer:
                 "what to start with has a network of another shape: give its --channels"
             ) from error
 
-    def _make_targets(
-        self, split: TrainingSplit, *, yunet: Path | None, teachers: Sequence[FaceNetwork]
-    ) -> Targets:
+    def _make_targets(self, split: TrainingSplit, *, yunet: Path | None) -> Targets:
         config, faces = self._config, split.train
         labels = soft_targets(
             faces, vote_share=config.vote_share, smoothing=config.smoothing, debias=config.debias
         )
-        share = config.teacher_share
-        if teachers and share > 0:
-            said = self._ask(teachers, faces.crops)
-            labels = ((1 - share) * labels + share * said).astype(np.float32)
         frontality = np.full(len(faces.labels), np.nan, dtype=np.float32)
         known = self._folder / FRONTALITY_FILE
         if yunet is not None and not known.is_file():
@@ -141,22 +145,6 @@ class Trainer:
             votes=torch.from_numpy(vote_shares(faces)).to(self._device),
             frontality=torch.from_numpy(frontality).to(self._device),
         )
-
-    @torch.no_grad()
-    def _ask(
-        self, teachers: Sequence[FaceNetwork], crops: npt.NDArray[np.uint8]
-    ) -> npt.NDArray[np.float32]:
-        """Return the mean probabilities of teachers and both sides, shape (faces, 7)."""
-        asked = [teacher.eval().to(self._device) for teacher in teachers]
-        rows = []
-        for batch in torch.split(_as_tensor(crops).to(self._device), MEASURE_BATCH):
-            upright = standardise(batch.float())
-            with self._precision():
-                answers = [
-                    teacher(side).labels for teacher in asked for side in (upright, upright.flip(3))
-                ]
-            rows.append(torch.stack([functional.softmax(a.float(), 1) for a in answers]).mean(0))
-        return np.asarray(torch.cat(rows).cpu().numpy(), dtype=np.float32)
 
     def run(self) -> Iterator[dict[str, Any]]:
         """Train to the last epoch, from the checkpoint in the folder if there is one.
@@ -195,44 +183,78 @@ class Trainer:
 
     def _train_epoch(self) -> float:
         config = self._config
+        self._network.train()
+        learn = self._learning(calm=self._epoch >= config.epochs - config.calm_epochs)
         seed = config.seed * 10_000 + self._epoch
         torch.manual_seed(seed)  # dropout draws from the global generator
-        generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(len(self._crops), generator=generator)
-        self._network.train()
-        calm = self._epoch >= config.epochs - config.calm_epochs
-        changes = config.augmentation.calmed() if calm else config.augmentation
-        mixup = 0.0 if calm else config.mixup
+        self._generator.manual_seed(seed)
+        order = torch.randperm(len(self._crops), generator=self._generator, device=self._device)
         total = torch.zeros((), device=self._device)
         for step in range(self._steps_per_epoch):
             places = order[step * config.batch_size : (step + 1) * config.batch_size]
-            crops = augment(self._crops[places], settings=changes, generator=generator)
-            crops, targets = self._mix(crops, self._targets.select(places), mixup=mixup, step=step)
-            crops = crops.contiguous(memory_format=torch.channels_last)
-            with self._precision():
-                answers = self._network(crops)
-            loss = loss_of(answers, targets, config=config)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # as above
+            total += learn(places, self._share(step))
             self._optimizer.step()
             self._schedule.step()
             self._average.update_parameters(self._network)
-            total += loss.detach()
         return total.item() / self._steps_per_epoch
+
+    def _learning(self, *, calm: bool) -> Learn:
+        """Return what leaves the gradients of a batch, on a GPU recorded."""
+        learn = partial(self._learn, calm=calm)
+        if self._device.type != "cuda":
+            return learn
+        if calm not in self._recorded:
+            before = copy.deepcopy(self._network.state_dict())
+            places = torch.arange(self._config.batch_size, device=self._device)
+            self._recorded = {
+                calm: recorded(
+                    learn, places=places, share=self._share(0), generator=self._generator
+                )
+            }
+            self._network.load_state_dict(before)
+        return self._recorded[calm]
+
+    def _learn(self, places: torch.Tensor, share: torch.Tensor, *, calm: bool) -> torch.Tensor:
+        config = self._config
+        changes = config.augmentation.calmed() if calm else config.augmentation
+        crops = augment(self._crops[places], settings=changes, generator=self._generator)
+        targets = self._targets.select(places)
+        if config.mixup > 0 and not calm:
+            crops, targets = share * crops + (1 - share) * crops.flip(0), targets.mixed(share)
+        crops = crops.contiguous(memory_format=torch.channels_last)
+        with self._precision():
+            answers = self._network(crops)
+        if self._teachers:
+            targets = replace(targets, labels=self._taught(crops, targets.labels))
+        loss = loss_of(answers, targets, config=config)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # as above
+        return loss.detach()
+
+    @torch.no_grad()
+    def _taught(self, crops: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mix labels with what the teachers say of the very crops to learn from.
+
+        A teacher knows the unchanged pictures by heart; of changed ones it tells what it has learnt
+        (Beyer et al., 2022).
+        """
+        with self._precision():
+            answers = [teacher(crops).labels for teacher in self._teachers]
+        said = torch.stack([functional.softmax(answer.float(), 1) for answer in answers]).mean(0)
+        share = self._config.teacher_share
+        return (1 - share) * labels + share * said
+
+    def _share(self, step: int) -> torch.Tensor:
+        """Return the share that a picture keeps when it is mixed with another."""
+        mixup = self._config.mixup
+        generator = np.random.default_rng([self._config.seed, self._epoch, step])
+        share = float(generator.beta(mixup, mixup)) if mixup > 0 else 1.0
+        return torch.full((), share, device=self._device)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=self._config.bfloat16
         )
-
-    def _mix(
-        self, crops: torch.Tensor, targets: Targets, *, mixup: float, step: int
-    ) -> tuple[torch.Tensor, Targets]:
-        if mixup == 0:
-            return crops, targets
-        generator = np.random.default_rng([self._config.seed, self._epoch, step])
-        share = float(generator.beta(mixup, mixup))
-        return share * crops + (1 - share) * crops.flip(0), targets.mixed(share)
 
     @torch.no_grad()
     def _accuracy(self) -> float:
