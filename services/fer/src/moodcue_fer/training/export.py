@@ -27,7 +27,7 @@ from moodcue_fer.training.traces import save_program
 from moodcue_fer.training.train import MEASURE_BATCH, load_network
 
 NAME: Final = "fer-cnn"
-VERSION: Final = "0.2.0"
+VERSION: Final = "0.3.0"
 OPSET: Final = 18
 PARITY_TOLERANCE: Final = 1e-5
 """Largest difference of a probability between torch and ONNX Runtime."""
