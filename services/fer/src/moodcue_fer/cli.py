@@ -28,7 +28,7 @@ MOST = 1000
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; exit code 0 only if all of it succeeded."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    logging.basicConfig(stream=sys.stderr)
     cv2.setNumThreads(1)
     return run_command(_NAME, lambda: int(options.run(options)))
 
