@@ -26,7 +26,11 @@ def add_commands(
     train.add_argument("--channels", type=_channels, help="such as 32,48,128,256")
     train.add_argument("--yunet", type=Path, help="YuNet's ONNX file, to learn frontality from")
     train.add_argument(
-        "--teacher", action="append", type=Path, default=[], help="finished run to learn from; may be given again"
+        "--teacher",
+        action="append",
+        type=Path,
+        default=[],
+        help="finished run to learn from; may be given again",
     )
     train.add_argument("--teacher-share", type=number_up_to(1), help="weight of the teachers, 0..1")
     train.add_argument("--start", type=Path, help="finished run or model folder to begin with")
