@@ -37,17 +37,7 @@ CHANGES: dict[str, Any] = {
     "learning_rate": 0.03,
     "shape": NetworkShape(stem=8, widths=(16, 32, 48)),
 }
-STILL = Augmentation(
-    window=48,
-    rotation_degrees=0,
-    scale=0,
-    gamma=0,
-    exposure=0,
-    side_light=0,
-    coarse_share=0,
-    noise=0,
-    cutout=0,
-)
+STILL = Augmentation(window=48).times(0)
 EXPORTER_NOISE = "ignore:.*:FutureWarning"
 
 

@@ -30,16 +30,7 @@ PLAIN: Final = TrainingConfig(
     frontality_weight=0.0,
     mixup=0.0,
     average_decay=0.0,
-    augmentation=Augmentation(
-        rotation_degrees=0,
-        scale=0,
-        gamma=0,
-        exposure=0,
-        side_light=0,
-        coarse_share=0,
-        noise=0,
-        cutout=0,
-    ),
+    augmentation=Augmentation().times(0),
 )
 """Labels as they are, mirrored and shifted crops, the last weights."""
 

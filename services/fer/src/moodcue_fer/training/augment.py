@@ -42,18 +42,18 @@ class Augmentation:
     noise: float = 6.0
     cutout: int = 16
 
-    def calmed(self) -> "Augmentation":
-        """Return half of every range, with the same window."""
+    def times(self, factor: float) -> "Augmentation":
+        """Return every range times a factor; the window, and with it the shift, stays as it is."""
         return replace(
             self,
-            rotation_degrees=self.rotation_degrees / 2,
-            scale=self.scale / 2,
-            gamma=self.gamma / 2,
-            exposure=self.exposure / 2,
-            side_light=self.side_light / 2,
-            coarse_share=self.coarse_share / 2,
-            noise=self.noise / 2,
-            cutout=self.cutout // 2,
+            rotation_degrees=self.rotation_degrees * factor,
+            scale=self.scale * factor,
+            gamma=self.gamma * factor,
+            exposure=self.exposure * factor,
+            side_light=self.side_light * factor,
+            coarse_share=self.coarse_share * factor,
+            noise=self.noise * factor,
+            cutout=int(self.cutout * factor),
         )
 
 

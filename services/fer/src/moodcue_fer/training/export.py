@@ -46,25 +46,21 @@ class ServedNetwork(nn.Module):
 
     Args:
         network: Gives the answers.
-        temperature: Divides the logits of the labels (Guo et al., 2017).
-        offsets: Added to the logits after that, shape (7,); None: nothing.
         mirror: Takes the mean of the answers for a face and its mirror image.
         frontality: Says also how frontal a face is.
+
+    Attributes:
+        temperature: Divides the logits of the labels (Guo et al., 2017); 1 until it is fitted.
+        offsets: Added to the logits after that, shape (7,); zeros until they are known.
     """
 
     def __init__(
-        self,
-        network: FaceNetwork,
-        *,
-        temperature: float = 1.0,
-        offsets: torch.Tensor | None = None,
-        mirror: bool = False,
-        frontality: bool = True,
+        self, network: FaceNetwork, *, mirror: bool = False, frontality: bool = True
     ) -> None:
         super().__init__()
         self.network = network
-        self.temperature = temperature
-        self.offsets = torch.zeros(len(EMOTIONS)) if offsets is None else offsets
+        self.temperature = 1.0
+        self.offsets = torch.zeros(len(EMOTIONS))
         self.mirror = mirror
         self.frontality = frontality
 
@@ -80,6 +76,10 @@ class ServedNetwork(nn.Module):
             answers.frontality.unflatten(0, (2, -1)).mean(0),
         )
 
+    def probabilities(self, labels: torch.Tensor) -> torch.Tensor:
+        """Return what logits of labels mean, shape (faces, 7)."""
+        return functional.softmax(labels / self.temperature + self.offsets, dim=1)
+
     def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Answer for preprocessed crops, shape (faces, 1, 48, 48).
 
@@ -88,7 +88,7 @@ class ServedNetwork(nn.Module):
             (faces,).
         """
         labels, frontality = self.logits(crops)
-        probabilities = functional.softmax(labels / self.temperature + self.offsets, dim=1)
+        probabilities = self.probabilities(labels)
         return (probabilities, frontality.sigmoid()) if self.frontality else (probabilities,)
 
 
@@ -131,12 +131,12 @@ def export(
     held_out = split.held_out
     served = ServedNetwork(trained.network, mirror=mirror, frontality=trained.frontality).eval()
     logits = _logits(served, held_out.crops)
-    before = calibration_error(functional.softmax(logits, dim=1).numpy(), held_out.labels)
+    before = calibration_error(served.probabilities(logits).numpy(), held_out.labels)
     served.temperature = fit_temperature(logits, torch.from_numpy(held_out.labels))
     counts = np.bincount(split.train.labels, minlength=len(EMOTIONS)).clip(min=1)
     prior = counts / counts.sum()
     served.offsets = torch.from_numpy(-logit_adjustment * np.log(prior)).float()
-    wanted = functional.softmax(logits / served.temperature + served.offsets, dim=1).numpy()
+    wanted = served.probabilities(logits).numpy()
     neutral = held_out.labels == EMOTIONS.index("neutral")
     expected = prior ** (1 - logit_adjustment)
     facts = {

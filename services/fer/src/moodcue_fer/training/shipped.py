@@ -1,7 +1,6 @@
 """The network inside a model folder, to train on from: what was shipped is enough to begin with."""
 
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import numpy as np
@@ -15,9 +14,6 @@ from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.training.config import TrainingConfig
 from moodcue_fer.training.network import FaceNetwork
 from moodcue_fer.training.run import TrainingError
-
-EPSILON: Final = 1e-5
-"""What torch's normalisations add to a variance."""
 
 
 def network_of_model(folder: Path) -> FaceNetwork:
@@ -92,8 +88,10 @@ def _state(network: FaceNetwork, graph: onnx.GraphProto) -> dict[str, torch.Tens
     state = network.state_dict()
     layers = dict(network.named_modules())
     convolutions = [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)]
-    normalisations = [name for name, layer in layers.items() if isinstance(layer, nn.BatchNorm2d)]
-    for name, following in zip(convolutions, normalisations, strict=True):
+    normalisations = [
+        (name, layer.eps) for name, layer in layers.items() if isinstance(layer, nn.BatchNorm2d)
+    ]
+    for name, (following, eps) in zip(convolutions, normalisations, strict=True):
         # The exporter adds to the names of weights, not within them.
         _, kernel, bias = next(
             node.input
@@ -101,7 +99,7 @@ def _state(network: FaceNetwork, graph: onnx.GraphProto) -> dict[str, torch.Tens
             if node.op_type == "Conv" and f"network.{name}.weight" in node.input[1]
         )
         state[f"{name}.weight"], state[f"{following}.bias"] = tensors[kernel], tensors[bias]
-        state[f"{following}.weight"] = torch.full_like(tensors[bias], (1 + EPSILON) ** 0.5)
+        state[f"{following}.weight"] = torch.full_like(tensors[bias], (1 + eps) ** 0.5)
     heads = [name for name, layer in layers.items() if isinstance(layer, nn.Linear)]
     for part in (f"{name}.{kind}" for name in heads for kind in ("weight", "bias")):
         state[part] = tensors.get(f"network.{part}", torch.zeros_like(state[part]))

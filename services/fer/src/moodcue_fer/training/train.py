@@ -39,6 +39,8 @@ from moodcue_fer.training.shipped import network_of_model, renormalise
 
 MEASURE_BATCH: Final = 256
 STATISTICS_FACES: Final = 512
+CALM: Final = 0.5
+"""How much of the augmentation is left in the calm epochs."""
 
 
 class Trainer:
@@ -216,7 +218,7 @@ class Trainer:
 
     def _learn(self, places: torch.Tensor, share: torch.Tensor, *, calm: bool) -> torch.Tensor:
         config = self._config
-        changes = config.augmentation.calmed() if calm else config.augmentation
+        changes = config.augmentation.times(CALM) if calm else config.augmentation
         crops = augment(self._crops[places], settings=changes, generator=self._generator)
         targets = self._targets.select(places)
         if config.mixup > 0 and not calm:
