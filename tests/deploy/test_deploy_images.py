@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from compose import REPOSITORY, VERSION, build, docker, inspect, run
@@ -204,7 +205,8 @@ def test_a_change_of_code_leaves_the_layer_of_the_dependencies_alone(
     for name in ("constraints.txt", ".dockerignore"):
         shutil.copy(REPOSITORY / name, tmp_path)
     module = tmp_path / "services/aggregator/src/moodcue_aggregator/window.py"
-    module.write_text(module.read_text() + "\nCHANGED = True\n")
+    # never built before, whatever this engine's cache still holds of earlier runs
+    module.write_text(f'{module.read_text()}\nCHANGED = "{uuid4()}"\n')
     changed = "moodcue-test-aggregator:changed"
     log = run(
         [
