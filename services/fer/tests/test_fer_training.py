@@ -278,7 +278,8 @@ def test_more_pictures_per_step_than_there_are_is_refused(data: Path, tmp_path: 
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(data: Path, tmp_path: Path) -> None:
-    trainer = Trainer(load_fer2013(data), folder=tmp_path, config=TrainingConfig(**CHANGES))
+    faces, config = load_fer2013(data), TrainingConfig(**CHANGES)
+    trainer = Trainer(faces, folder=tmp_path, config=config)
     records = trainer.run()
     next(records)
     before = (tmp_path / CHECKPOINT).read_bytes()
@@ -286,6 +287,11 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(data: Path, tmp_path
     with pytest.raises(TrainingError, match="make room on its disk"):
         next(records)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+    (tmp_path / f"{CHECKPOINT}.partial").unlink()
+    list(Trainer(faces, folder=tmp_path, config=config).run())
+    logged = [record["epoch"] for record in log(tmp_path) if "epoch" in record]
+    assert logged == list(range(1, config.epochs + 1)), "each epoch once"
 
 
 def test_a_damaged_checkpoint_is_one_clear_line(data: Path, tmp_path: Path) -> None:

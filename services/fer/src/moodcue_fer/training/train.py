@@ -170,8 +170,8 @@ class Trainer:
                 "held_out_accuracy": accuracy,
                 "seconds": round(time.monotonic() - start, 1),
             }
-            log_record(self._folder, record)
             self._save(accuracy)
+            log_record(self._folder, record)
             yield record
 
     def _schedule_from(self, *, step: int) -> torch.optim.lr_scheduler.OneCycleLR:
