@@ -48,7 +48,7 @@ def test_nobody_is_in_two_folds_by_subject_and_somebody_is_at_random(data: Path)
 
 @pytest.fixture
 def small_run(tmp_path: Path) -> Path:
-    """A finished run of a small network: bfloat16 is slow on a processor that has none."""
+    """A finished run of a small network."""
     run, shape = tmp_path / "run", NetworkShape(stem=8, widths=(16, 32, 48))
     run.mkdir()
     write_config(run, TrainingConfig(shape=shape))

@@ -26,6 +26,7 @@ from moodcue_fer.training.export import (
 from moodcue_fer.training.frontality import frontality_of, measure_frontality
 from moodcue_fer.training.losses import Targets, loss_of
 from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
+from moodcue_fer.training.precision import knows_bfloat16, mixed_precision
 from moodcue_fer.training.run import BEST, CHECKPOINT, FRONTALITY_FILE, LOG, TrainingError
 from moodcue_fer.training.train import Trainer, load_network, train
 
@@ -303,6 +304,32 @@ def test_a_damaged_checkpoint_is_one_clear_line(data: Path, tmp_path: Path) -> N
         next(Trainer(faces, folder=tmp_path, config=config).run())
     with pytest.raises(TrainingError, match=f"{BEST} is damaged"):
         load_network(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted", "kind"),
+    [
+        (True, True, torch.bfloat16),
+        (True, False, torch.float32),
+        (False, True, torch.float32),
+    ],
+)
+def test_bfloat16_is_taken_only_where_it_is_known_and_wanted(
+    *, known: bool, wanted: bool, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moodcue_fer.training.precision.knows_bfloat16", lambda _: known)
+    with mixed_precision(torch.device("cpu"), wanted=wanted):
+        answer = torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3))
+    assert answer.dtype == kind
+
+
+def test_what_a_processor_says_of_itself_decides_whether_bfloat16_is_known() -> None:
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    if "avx512_bf16" in flags or "amx_bf16" in flags:
+        assert knows_bfloat16(torch.device("cpu"))
+    if "avx512" not in flags:
+        assert not knows_bfloat16(torch.device("cpu"))
+    assert not knows_bfloat16(torch.device("meta"))
 
 
 def test_a_run_may_be_cut_short_and_still_ends_its_schedule(data: Path, tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ class TrainingConfig:
         held_out_share: Share of Training that is held out, 0..1.
         split_seed: Seed of the choice of what is held out; the same for teachers and pupils.
         seed: Seed of the weights, the order and the augmentation.
-        bfloat16: Convolutions are computed in bfloat16, which halves the time where the
-            processor knows it.
+        bfloat16: Convolutions are computed in bfloat16 where the device knows it, which halves the
+            time there.
         shape: How large the network is.
         augmentation: Ranges of the augmentation.
     """

@@ -15,6 +15,7 @@ from torch.nn import functional
 from moodcue_fer.datasets import CkPlus, DatasetError, load_ck_plus
 from moodcue_fer.training.augment import Augmentation, augment
 from moodcue_fer.training.network import FaceNetwork
+from moodcue_fer.training.precision import mixed_precision
 from moodcue_fer.training.train import probabilities_of, starting_network
 
 FOLDS: Final = 10
@@ -145,7 +146,7 @@ def fine_tuned(
     for _ in range(epochs):
         for places in torch.randperm(len(crops), generator=generator)[: steps * BATCH].split(BATCH):  # type: ignore[no-untyped-call]  # torch has no types here
             inputs = augment(crops[places], settings=settings, generator=generator)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with mixed_precision(crops.device):
                 answers = network(inputs)
             loss = functional.cross_entropy(answers.labels.float(), labels[places])
             optimizer.zero_grad(set_to_none=True)

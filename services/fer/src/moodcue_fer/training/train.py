@@ -24,6 +24,7 @@ from moodcue_fer.training.data import TrainingSplit, soft_targets, split_trainin
 from moodcue_fer.training.frontality import measure_frontality
 from moodcue_fer.training.losses import Targets, loss_of
 from moodcue_fer.training.network import FaceNetwork, channels_last
+from moodcue_fer.training.precision import mixed_precision
 from moodcue_fer.training.recorded import Learn, recorded
 from moodcue_fer.training.run import (
     BEST,
@@ -254,9 +255,7 @@ class Trainer:
         return torch.full((), share, device=self._device)
 
     def _precision(self) -> torch.autocast:
-        return torch.autocast(
-            self._device.type, dtype=torch.bfloat16, enabled=self._config.bfloat16
-        )
+        return mixed_precision(self._device, wanted=self._config.bfloat16)
 
     @torch.no_grad()
     def _accuracy(self) -> float:

@@ -23,6 +23,7 @@ from moodcue_fer.training.generator.losses import chances, look_at, lopsidedness
 from moodcue_fer.training.generator.network import Discriminator, Generator
 from moodcue_fer.training.generator.space import PERSON, FittedFaces, fit_face_space
 from moodcue_fer.training.network import FaceNetwork, channels_last
+from moodcue_fer.training.precision import mixed_precision
 from moodcue_fer.training.run import (
     CHECKPOINT,
     TrainingError,
@@ -310,4 +311,4 @@ def load_generator(run: Path) -> tuple[Generator, int]:
 
 
 def _precision() -> torch.autocast:
-    return torch.autocast("cpu", dtype=torch.bfloat16)
+    return mixed_precision(torch.device("cpu"))
