@@ -205,7 +205,7 @@ def test_a_change_of_code_leaves_the_layer_of_the_dependencies_alone(
     for name in ("constraints.txt", ".dockerignore"):
         shutil.copy(REPOSITORY / name, tmp_path)
     module = tmp_path / "services/aggregator/src/moodcue_aggregator/window.py"
-    # never built before, whatever this engine's cache still holds of earlier runs
+    # Never built before, whatever this engine's cache still holds of earlier runs.
     module.write_text(f'{module.read_text()}\nCHANGED = "{uuid4()}"\n')
     changed = "moodcue-test-aggregator:changed"
     log = run(
