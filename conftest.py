@@ -21,6 +21,10 @@ from moodcue.bus import BusAddress, Port
 REPOSITORY = Path(__file__).resolve().parent
 PORTS_PER_TEST = len(Port) + 4
 
+# Tests run beside each other. Threads of one that wait for each other on a core that another test
+# has take twenty times as long. Set before torch and numpy are loaded, and for what tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("moodcue", deadline=None)
 hypothesis.settings.load_profile("moodcue")

@@ -3,7 +3,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import torch
 from fer_pictures import write_fer2013
 
 from moodcue_fer.training import ablation
@@ -29,7 +28,6 @@ def test_each_step_adds_to_the_one_before_and_the_last_is_the_whole_recipe() -> 
 def test_every_step_is_trained_and_measured_on_public_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.set_num_threads(1)
     data = tmp_path / "data"
     data.mkdir()
     write_fer2013(data, training=300, test=14)

@@ -4,7 +4,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from fer_pictures import drawn_faces
 
 from moodcue_fer.datasets import DatasetError, load_ck_plus
@@ -16,7 +15,6 @@ NAMES = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surpri
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Drawn faces in the form of CK+: 20 people, two sequences each, three pictures of each."""
-    torch.set_num_threads(1)
     crops, _ = drawn_faces(7, seed=1)
     with (tmp_path / "labels.csv").open("w", newline="", encoding="utf-8") as table:
         writer = csv.writer(table)

@@ -57,7 +57,6 @@ def blobs(count: int) -> LaidFaces:
 
 @pytest.fixture(scope="module")
 def fitted() -> FittedFaces:
-    torch.set_num_threads(1)
     return fit_face_space(blobs(140))
 
 

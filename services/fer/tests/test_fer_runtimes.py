@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 from fer_pictures import write_fer2013
 
 from moodcue_fer.training import runtimes
@@ -15,7 +14,6 @@ from moodcue_fer.training.train import train
 def test_runtimes_are_timed_and_compared_with_float32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.set_num_threads(1)
     data, run = tmp_path / "data", tmp_path / "run"
     data.mkdir()
     write_fer2013(data, training=200, test=30)

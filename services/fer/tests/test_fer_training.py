@@ -44,7 +44,6 @@ EXPORTER_NOISE = "ignore:.*:FutureWarning"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    torch.set_num_threads(1)
     folder = tmp_path / "data"
     folder.mkdir()
     write_fer2013(folder, training=211, test=14)
