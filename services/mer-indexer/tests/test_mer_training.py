@@ -30,6 +30,7 @@ from moodcue_mer_indexer.training.export import export_onnx  # noqa: E402
 from moodcue_mer_indexer.training.fit import FitSettings, fit, predict_songs  # noqa: E402
 from moodcue_mer_indexer.training.folds import assign_folds  # noqa: E402
 from moodcue_mer_indexer.training.network import MerNetwork  # noqa: E402
+from moodcue_mer_indexer.training.precision import knows_bfloat16, mixed_precision  # noqa: E402
 
 CPU = torch.device("cpu")
 TINY = FitSettings(epochs=2, batch_size=8, patch_frames=64, seed=3)
@@ -205,6 +206,31 @@ def test_training_in_bfloat16_learns_too_and_keeps_weights_in_float32(tmp_path: 
 
     assert losses[-1] < 0.75 * losses[0]
     assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted", "kind"),
+    [
+        (True, True, torch.bfloat16),
+        (True, False, torch.float32),
+        (False, True, torch.float32),
+    ],
+)
+def test_bfloat16_is_taken_only_where_it_is_known_and_wanted(
+    *, known: bool, wanted: bool, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moodcue_mer_indexer.training.precision.knows_bfloat16", lambda _: known)
+    with mixed_precision(CPU, wanted=wanted):
+        answer = torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3))
+    assert answer.dtype == kind
+
+
+def test_what_a_processor_says_of_itself_decides_whether_bfloat16_is_known() -> None:
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    if "avx512_bf16" in flags or "amx_bf16" in flags:
+        assert knows_bfloat16(CPU)
+    if "avx512" not in flags:
+        assert not knows_bfloat16(CPU)
 
 
 def test_training_aims_at_shares_of_listeners(tmp_path: Path) -> None:

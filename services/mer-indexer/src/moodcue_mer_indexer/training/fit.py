@@ -16,6 +16,7 @@ from moodcue_mer_indexer.mel import cut_patches
 from moodcue_mer_indexer.training.architectures import Architecture, build_network
 from moodcue_mer_indexer.training.augment import Augmentation, augment, crop, mix
 from moodcue_mer_indexer.training.files import replacing
+from moodcue_mer_indexer.training.precision import mixed_precision
 
 _WARM_UP_SHARE = 0.2
 _FINAL_RATE_SHARE = 0.01
@@ -27,7 +28,8 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         architecture: Name of the network.
         precision: Of the convolutions; ``bfloat16`` takes about half of the time on processors
-            that know it. Weights and losses are float32 in either case.
+            that know it, and is not taken on others, which only imitate it. Weights and losses
+            are float32 in either case.
         epochs: Passes over the songs, one random patch of each.
         batch_size: Patches per step.
         learning_rate: Peak of the schedule (linear warm-up, then cosine).
@@ -169,9 +171,7 @@ def _train_epoch(
         rate = settings.learning_rate * _schedule((epoch + share) / settings.epochs)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        with torch.autocast(
-            device.type, dtype=torch.bfloat16, enabled=settings.precision == "bfloat16"
-        ):
+        with mixed_precision(device, wanted=settings.precision == "bfloat16"):
             logits = network(torch.from_numpy(patches).to(device))
         loss = functional.cross_entropy(logits.float(), torch.from_numpy(targets).to(device))
         optimiser.zero_grad()
