@@ -31,8 +31,10 @@ KNOWN_FACE_HITS: Final = 2
 FINE_FACE: Final = 30
 """Side in pixels to which a face is brought before it is looked at."""
 
-FINE_SIZES: Final = (0.8, 1.35)
-"""Smallest and largest face that is looked for, in sides of the face that is expected.
+PLACE_SIZES: Final = (0.8, 1.35)
+KNOWN_SIZES: Final = (0.84, 1.2)
+"""Smallest and largest face that is looked for: in sides of a place that may be a face, and of a
+face that was there a moment ago, whose size is known within two fine steps.
 
 OpenCV tries every second place for faces of up to 48 pixels and every place for larger ones, which
 would weigh four times as much in the mean that becomes the box; here all are smaller. The time goes
@@ -106,18 +108,24 @@ class HaarDetector:
         return merge(
             face
             for place in likeliest
-            for face in self._look(grey, place.box, margin=PLACE_MARGIN, hits=NEW_FACE_HITS)
+            for face in self._look(
+                grey, place.box, margin=PLACE_MARGIN, sizes=PLACE_SIZES, hits=NEW_FACE_HITS
+            )
         )
 
     def detect_near(self, grey: GreyPicture, box: Box) -> list[Detection]:
         """Return the faces near a box and of about its size, largest first."""
-        return merge(self._look(grey, box, margin=SEARCH_MARGIN, hits=KNOWN_FACE_HITS))
+        return merge(
+            self._look(grey, box, margin=SEARCH_MARGIN, sizes=KNOWN_SIZES, hits=KNOWN_FACE_HITS)
+        )
 
-    def _look(self, grey: GreyPicture, box: Box, *, margin: float, hits: int) -> list[Detection]:
+    def _look(
+        self, grey: GreyPicture, box: Box, *, margin: float, sizes: tuple[float, float], hits: int
+    ) -> list[Detection]:
         region = Region.around(box, grey=grey, margin=margin, face_pixels=FINE_FACE)
         if region is None or min(region.pixels.shape) < SMALLEST_FACE:
             return []
-        smallest, largest = (round(FINE_FACE * share) for share in FINE_SIZES)
+        smallest, largest = (round(FINE_FACE * share) for share in sizes)
         found = self._hits(
             region.pixels, step=FINE_STEP, neighbours=hits, sizes=(smallest, largest)
         )
@@ -253,5 +261,5 @@ def _scaled(
 def _is_near(found: Box, known: Box) -> bool:
     shift_x = abs(found[0] + found[2] / 2 - known[0] - known[2] / 2)
     shift_y = abs(found[1] + found[3] / 2 - known[1] - known[3] / 2)
-    smallest, largest = (known[2] * share for share in FINE_SIZES)
+    smallest, largest = (known[2] * share for share in PLACE_SIZES)
     return max(shift_x, shift_y) <= SEARCH_MARGIN * known[2] and smallest <= found[2] <= largest
