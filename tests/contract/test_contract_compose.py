@@ -52,6 +52,13 @@ def test_every_service_knows_the_settings_that_it_is_given(
         load_settings(kind, variables)
 
 
+def test_the_face_network_can_be_chosen_with_a_gpu_and_without(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    for name in ("fer", "fer-gpu"):
+        assert services[name]["environment"]["MOODCUE_FER_MODEL"] == "${FER_MODEL:-fer-cnn}"
+
+
 def test_the_profile_webcam_hands_the_device_to_a_camera_of_its_own_name(
     services: dict[str, dict[str, Any]],
 ) -> None:

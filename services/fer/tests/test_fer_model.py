@@ -1,21 +1,24 @@
 import json
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from fer_pictures import drawn_faces, grey_astronaut
 
-from moodcue.errors import ModelError
+from moodcue.errors import ModelError, SettingsError
 from moodcue.model_folder import MANIFEST, WEIGHTS
+from moodcue.settings import load_settings
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.faces import crop_face
-from moodcue_fer.model import LARGEST_BATCH, SHIPPED_MODEL, FerModel
+from moodcue_fer.model import LARGEST_BATCH, SHIPPED_MODEL, FerModel, ShippedName
+from moodcue_fer.settings import FerSettings
 
 
-@pytest.fixture(scope="module")
-def model() -> FerModel:
-    return FerModel()
+@pytest.fixture(scope="module", params=get_args(ShippedName))
+def model(request: pytest.FixtureRequest) -> FerModel:
+    return FerModel(FerSettings(model=request.param).model_folder)
 
 
 @pytest.fixture
@@ -90,3 +93,27 @@ def test_weights_that_are_no_onnx_are_refused(copy: Path) -> None:
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model in"):
         FerModel(tmp_path)
+
+
+def test_a_shipped_model_has_the_name_that_the_settings_ask_for_it_by(model: FerModel) -> None:
+    assert FerSettings(model=model.manifest.name).model_folder.name == model.manifest.name
+
+
+def test_a_model_that_is_not_shipped_is_refused_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MOODCUE_FER_MODEL", "fer-cnn-tiny")
+    with pytest.raises(SettingsError, match=r"=fer-cnn-tiny: .*'fer-cnn' or 'fer-cnn-light'$"):
+        load_settings(FerSettings)
+
+
+def test_the_folder_of_another_model_goes_before_a_shipped_one(tmp_path: Path) -> None:
+    assert FerSettings(model="fer-cnn-light", model_dir=tmp_path).model_folder == tmp_path
+
+
+def test_the_light_model_is_several_times_smaller() -> None:
+    main, light = (
+        (FerSettings(model=name).model_folder / WEIGHTS).stat().st_size
+        for name in ("fer-cnn", "fer-cnn-light")
+    )
+    assert light < main / 2

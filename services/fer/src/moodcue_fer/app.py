@@ -20,7 +20,7 @@ from moodcue.topics import Family, topic
 from moodcue_fer.analysis import FaceAnalyser, FaceReader, FittedReader, QualityLimits
 from moodcue_fer.detectors import FaceDetector, HaarDetector, YuNetDetector
 from moodcue_fer.metrics import WorkerMetrics
-from moodcue_fer.model import SHIPPED_MODEL, FerModel
+from moodcue_fer.model import FerModel
 from moodcue_fer.personal import (
     load_baseline,
     neutral_weights,
@@ -58,7 +58,7 @@ def build_search(settings: FerSettings) -> FaceSearch:
 
 def build_model(settings: FerSettings) -> FerModel:
     """Return the model that the settings ask for, where they want it to run."""
-    return FerModel(settings.model_dir or SHIPPED_MODEL, provider=settings.provider)
+    return FerModel(settings.model_folder, provider=settings.provider)
 
 
 def build_reader(settings: FerSettings) -> FaceReader:
@@ -103,7 +103,7 @@ def describe_parts(settings: FerSettings) -> dict[str, str]:
     """Name the parts that decide how fast the worker is and what it finds."""
     return {
         "detector": settings.detector,
-        "model": load_manifest(settings.model_dir or SHIPPED_MODEL, labels=EMOTIONS).name,
+        "model": load_manifest(settings.model_folder, labels=EMOTIONS).name,
         "provider": settings.provider,
         "runtime": f"onnxruntime {onnxruntime.__version__}",
         "opencv": cv2.__version__,

@@ -16,7 +16,7 @@ from moodcue.settings import load_settings
 from moodcue_fer import app, bench, commands, generator_cli, measures, training_cli
 from moodcue_fer.analysis import FaceAnalyser
 from moodcue_fer.clips import Source
-from moodcue_fer.model import SHIPPED_MODEL, FerModel
+from moodcue_fer.model import FerModel
 from moodcue_fer.personal import parse_shares
 from moodcue_fer.records import print_records
 from moodcue_fer.settings import FerSettings
@@ -97,7 +97,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    folder = options.model or load_settings(FerSettings).model_dir or SHIPPED_MODEL
+    folder = options.model or load_settings(FerSettings).model_folder
     if options.what != "accuracy" and options.dataset != "fer2013":
         raise MoodcueError(
             f"--what {options.what} is measured on FER2013 alone: give --dataset fer2013 and its "

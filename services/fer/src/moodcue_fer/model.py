@@ -13,8 +13,12 @@ from moodcue.model_folder import WEIGHTS, ModelManifest, load_manifest
 from moodcue.taxonomy import EMOTIONS
 from moodcue_fer.preprocessing import DESCRIPTION, preprocess
 
-SHIPPED_MODEL: Final = Path(__file__).parent / "models" / "fer-cnn"
-"""Folder of the model that comes with this package."""
+ShippedName = Literal["fer-cnn", "fer-cnn-light"]
+"""Models that come with this package."""
+
+SHIPPED_MODELS: Final = Path(__file__).parent / "models"
+SHIPPED_MODEL: Final = SHIPPED_MODELS / "fer-cnn"
+"""Their folders, and that of the one that serves unless another is asked for."""
 
 LARGEST_BATCH: Final = 64
 """Crops per call of the runtime, so that memory stays bounded on large data sets."""

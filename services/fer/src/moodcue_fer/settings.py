@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
-from moodcue_fer.model import Provider
+from moodcue_fer.model import SHIPPED_MODELS, Provider, ShippedName
 from moodcue_fer.personal import parse_shares
 
 
@@ -16,8 +16,15 @@ class FerSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="MOODCUE_FER_")
 
+    model: ShippedName = Field(
+        "fer-cnn",
+        description="which of the shipped networks reads the faces; the light one does a tenth "
+        "of the work and is right less often",
+    )
     model_dir: Path | None = Field(
-        None, description="folder with model.onnx and manifest.json; none: the model shipped"
+        None,
+        description="folder of another network, with model.onnx and manifest.json; none: the one "
+        "shipped",
     )
     detector: Literal["haar", "yunet"] = Field("haar", description="what finds the faces")
     yunet_model: Path | None = Field(
@@ -70,6 +77,11 @@ class FerSettings(ServiceSettings):
         description="share of the difference to the usual neutral face that is taken out",
     )
     provider: Provider = Field("cpu", description="where ONNX Runtime runs the network")
+
+    @property
+    def model_folder(self) -> Path:
+        """Folder of the network that is asked for."""
+        return self.model_dir or SHIPPED_MODELS / self.model
 
     @field_validator("expected_mix")
     @classmethod

@@ -1,6 +1,7 @@
 """Command line of training: train, ablate, crossvalidate, export. Needs the extra `train`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,18 @@ def add_commands(
     train.add_argument("--learning-rate", type=number_up_to(1), help="peak of the schedule, 0..1")
     train.add_argument("--vote-share", type=number_up_to(1), help="weight of the FER+ votes, 0..1")
     train.add_argument("--channels", type=_channels, help="such as 32,48,128,256")
+    train.add_argument(
+        "--rank",
+        type=number_up_to(1),
+        help="makes 3x3 convolutions of columns and rows, with so many of their channels between",
+    )
     train.add_argument("--yunet", type=Path, help="YuNet's ONNX file, to learn frontality from")
     train.add_argument(
         "--teacher",
         action="append",
         type=Path,
         default=[],
-        help="finished run to learn from; may be given again",
+        help="finished run or model folder to learn from; may be given again",
     )
     train.add_argument("--teacher-share", type=number_up_to(1), help="weight of the teachers, 0..1")
     train.add_argument("--start", type=Path, help="finished run or model folder to begin with")
@@ -79,7 +85,9 @@ def add_commands(
     runtimes = commands_.add_parser(
         "compare-runtimes", help="time and measure ways to serve a model (extra: train)"
     )
-    runtimes.add_argument("training_run", type=Path, metavar="RUN")
+    runtimes.add_argument(
+        "training_run", type=Path, metavar="RUN", help="finished run or model folder"
+    )
     runtimes.add_argument("--mirror", action="store_true", help="mean over a face and its mirror")
     runtimes.add_argument("--data", required=True, type=Path, help="folder of FER2013")
     runtimes.set_defaults(run=_compare_runtimes)
@@ -106,14 +114,15 @@ def _train(options: argparse.Namespace) -> int:
         *("vote_share", "mixup", "teacher_share"),
     )
     changes = {name: value for name in names if (value := getattr(options, name)) is not None}
+    shape = NetworkShape(rank=options.rank)
     if options.channels is not None:
         stem, *widths = options.channels
-        changes["shape"] = NetworkShape(stem=stem, widths=tuple(widths))
+        shape = replace(shape, stem=stem, widths=tuple(widths))
     return print_records(
         train(
             options.data,
             folder=options.out,
-            changes=changes,
+            changes=changes | {"shape": shape},
             device=options.device,
             threads=options.threads,
             yunet=options.yunet,

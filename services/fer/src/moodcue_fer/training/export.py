@@ -26,7 +26,6 @@ from moodcue_fer.training.shipped import config_of_model, network_of_model
 from moodcue_fer.training.traces import save_program
 from moodcue_fer.training.train import MEASURE_BATCH, load_network
 
-NAME: Final = "fer-cnn"
 VERSION: Final = "0.3.0"
 OPSET: Final = 18
 PARITY_TOLERANCE: Final = 1e-5
@@ -109,7 +108,7 @@ def export(
     Args:
         run: Folder of a run, or of a model that is to be exported anew.
         data: Folder of FER2013, the same that the run was trained on.
-        folder: Model folder to write; made if it is not there.
+        folder: Model folder to write; made if it is not there. Its name is the model's.
         mirror: Serve the mean over a face and its mirror image.
         int8: Quantize what was exported: see `moodcue_fer.training.quantize`.
         logit_adjustment: How much of what the shares of the labels in the training data suggest is
@@ -293,7 +292,7 @@ def _manifest(
     facts: dict[str, Any], *, folder: Path, metrics: dict[str, Any] | None = None
 ) -> ModelManifest:
     return ModelManifest(
-        name=NAME,
+        name=folder.resolve().name,
         version=VERSION,
         sha256=sha256_of(folder / WEIGHTS),
         labels=EMOTIONS,

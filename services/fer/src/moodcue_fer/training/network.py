@@ -1,7 +1,7 @@
 """The network: a small residual CNN for 48x48 grey faces, with a head per question."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
 from torch import nn
@@ -10,6 +10,9 @@ from moodcue.taxonomy import EMOTIONS
 
 VOTES = len(EMOTIONS) + 3
 """What the crowd of FER+ could vote for: the seven, contempt, unknown, not a face."""
+
+VECTOR: Final = 8
+"""Channels between a column and a row come in multiples of it, as processors compute them."""
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -22,11 +25,14 @@ class NetworkShape:
         stem: Channels of the first convolution, at full size.
         widths: Channels at half, a quarter and an eighth of the size.
         blocks: Residual blocks at each of these sizes.
+        rank: Channels between the column and the row of which a 3x3 convolution is made, in those
+            that come out of it, 0..1: see `SeparableConvolution`; None: convolutions are whole.
     """
 
     stem: int = 24
     widths: tuple[int, int, int] = (64, 128, 256)
     blocks: tuple[int, int, int] = (1, 1, 1)
+    rank: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +51,39 @@ class Answers:
     frontality: torch.Tensor
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, same size in and out (He et al., 2016)."""
+class SeparableConvolution(nn.Sequential):
+    """A 3x3 convolution of low rank: columns, then rows (Jaderberg et al., 2014).
 
-    def __init__(self, channels: int) -> None:
+    With r channels between, n inputs and m outputs it multiplies 3 r (n + m) times per place
+    instead of 9 n m.
+
+    Args:
+        inputs: Channels that come in.
+        outputs: Channels that come out.
+        rank: Channels between, in `outputs`, 0..1.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, rank: float) -> None:
+        between = max(VECTOR, VECTOR * round(rank * outputs / VECTOR))
+        super().__init__(
+            nn.Conv2d(inputs, between, (3, 1), padding=(1, 0), bias=False),
+            nn.Conv2d(between, outputs, (1, 3), padding=(0, 1), bias=False),
+        )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, same size in and out (He et al., 2016).
+
+    Args:
+        channels: That come in and out.
+        rank: As in `NetworkShape`.
+    """
+
+    def __init__(self, channels: int, *, rank: float | None = None) -> None:
         super().__init__()
-        self.first = convolution(channels, channels)
+        self.first = convolution(channels, channels, rank=rank)
         self.second = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+            _three_by_three(channels, channels, rank=rank), nn.BatchNorm2d(channels)
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -66,16 +97,22 @@ class FaceNetwork(nn.Module):
     Args:
         shape: How large it is.
         dropout: Share of pooled features dropped in training.
+
+    Attributes:
+        shape: How large it is.
     """
 
     def __init__(self, shape: NetworkShape | None = None, *, dropout: float = 0.3) -> None:
         super().__init__()
-        shape = shape or NetworkShape()
+        self.shape = shape = shape or NetworkShape()
         layers: list[nn.Module] = [convolution(1, shape.stem)]
         channels = shape.stem
         for width, blocks in zip(shape.widths, shape.blocks, strict=True):
-            layers += [nn.MaxPool2d(2, ceil_mode=True), convolution(channels, width)]
-            layers += [ResidualBlock(width) for _ in range(blocks)]
+            layers += [
+                nn.MaxPool2d(2, ceil_mode=True),
+                convolution(channels, width, rank=shape.rank),
+            ]
+            layers += [ResidualBlock(width, rank=shape.rank) for _ in range(blocks)]
             channels = width
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.dropout = nn.Dropout(dropout)
@@ -93,10 +130,10 @@ class FaceNetwork(nn.Module):
         )
 
 
-def convolution(inputs: int, outputs: int) -> nn.Sequential:
-    """Return a 3x3 convolution with batch normalisation and ReLU."""
+def convolution(inputs: int, outputs: int, *, rank: float | None = None) -> nn.Sequential:
+    """Return a 3x3 convolution with batch normalisation and ReLU; rank as in `NetworkShape`."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        _three_by_three(inputs, outputs, rank=rank),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
@@ -105,3 +142,9 @@ def convolution(inputs: int, outputs: int) -> nn.Sequential:
 def channels_last(network: _Network) -> _Network:
     """Return a network whose memory is laid out so that its convolutions are fast."""
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch has it
+
+
+def _three_by_three(inputs: int, outputs: int, *, rank: float | None) -> nn.Module:
+    if rank is None:
+        return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    return SeparableConvolution(inputs, outputs, rank=rank)

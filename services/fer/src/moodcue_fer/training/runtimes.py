@@ -18,7 +18,7 @@ from moodcue_fer.model import PROBABILITIES
 from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.export import ServedNetwork, write_onnx
 from moodcue_fer.training.quantize import quantize
-from moodcue_fer.training.train import load_network
+from moodcue_fer.training.train import network_in
 
 BATCHES: Final = (1, 2, 4)
 WARM_UP: Final = 20
@@ -43,12 +43,12 @@ def compare_runtimes(run: Path, *, data: Path, mirror: bool) -> Iterator[dict[st
     OpenVINO is compared where it is installed.
 
     Args:
-        run: Folder of a finished run.
+        run: Folder of a finished run, or of a model.
         data: Folder of FER2013; quantization is calibrated on some of its Training pictures.
         mirror: As for `export`.
 
     Raises:
-        MoodcueError: The run or the data is missing.
+        MoodcueError: The network or the data is missing.
     """
     faces = load_fer2013(data)
     test = faces.select(faces.usage == "PublicTest")
@@ -57,7 +57,7 @@ def compare_runtimes(run: Path, *, data: Path, mirror: bool) -> Iterator[dict[st
     reference: npt.NDArray[np.float32] | None = None
     with tempfile.TemporaryDirectory() as folder:
         float32, int8 = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
-        write_onnx(ServedNetwork(load_network(run)[0], mirror=mirror).eval(), float32)
+        write_onnx(ServedNetwork(network_in(run), mirror=mirror).eval(), float32)
         quantize(float32, int8, inputs=training)
         runtimes = [
             _onnx_runtime("onnxruntime float32", float32),

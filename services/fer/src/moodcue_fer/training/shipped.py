@@ -91,15 +91,21 @@ def _state(network: FaceNetwork, graph: onnx.GraphProto) -> dict[str, torch.Tens
     normalisations = [
         (name, layer.eps) for name, layer in layers.items() if isinstance(layer, nn.BatchNorm2d)
     ]
-    for name, (following, eps) in zip(convolutions, normalisations, strict=True):
+    following = iter(normalisations)
+    for name in convolutions:
         # The exporter adds to the names of weights, not within them.
-        _, kernel, bias = next(
-            node.input
+        kernel, *bias = next(
+            node.input[1:]
             for node in graph.node
             if node.op_type == "Conv" and f"network.{name}.weight" in node.input[1]
         )
-        state[f"{name}.weight"], state[f"{following}.bias"] = tensors[kernel], tensors[bias]
-        state[f"{following}.weight"] = torch.full_like(tensors[bias], (1 + eps) ** 0.5)
+        state[f"{name}.weight"] = tensors[kernel]
+        # The first of a separable pair has no normalisation, of which a bias would be left.
+        if bias:
+            normalisation, eps = next(following)
+            shift = tensors[bias[0]]
+            state[f"{normalisation}.bias"] = shift
+            state[f"{normalisation}.weight"] = torch.full_like(shift, (1 + eps) ** 0.5)
     heads = [name for name, layer in layers.items() if isinstance(layer, nn.Linear)]
     for part in (f"{name}.{kind}" for name in heads for kind in ("weight", "bias")):
         state[part] = tensors.get(f"network.{part}", torch.zeros_like(state[part]))

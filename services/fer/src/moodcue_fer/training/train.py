@@ -36,6 +36,7 @@ from moodcue_fer.training.run import (
     save_state,
     write_config,
 )
+from moodcue_fer.training.separable import separated
 from moodcue_fer.training.shipped import network_of_model, renormalise
 
 MEASURE_BATCH: Final = 256
@@ -55,7 +56,8 @@ class Trainer:
         yunet: ONNX file of YuNet, which says how frontal the faces are; None: not learned.
         teachers: Trained networks whose mean answer to a picture, as it is changed for training,
             is mixed into its targets with `teacher_share`.
-        start: Trained network of the same shape to begin with; None: random weights.
+        start: Trained network of the same shape to begin with, or with whole convolutions where
+            this one has separable ones; None: random weights.
 
     Raises:
         TrainingError: The device cannot be used, a batch has more pictures than there are, or
@@ -125,11 +127,14 @@ class Trainer:
         self._best = -1.0
 
     def _begin_with(self, start: FaceNetwork) -> None:
+        rank = self._config.shape.rank
+        if rank is not None and start.shape.rank is None:
+            start = separated(start, rank=rank)
         try:
             self._network.load_state_dict(start.state_dict())
         except RuntimeError as error:
             raise TrainingError(
-                "what to start with has a network of another shape: give its --channels"
+                "what to start with has a network of another shape: give its --channels and --rank"
             ) from error
 
     def _make_targets(self, split: TrainingSplit, *, yunet: Path | None) -> Targets:
@@ -386,7 +391,7 @@ def train(
         device: Device of torch.
         threads: Threads of torch on the CPU.
         yunet: ONNX file of YuNet, to learn frontality from.
-        teachers: Folders of finished runs to learn from.
+        teachers: Finished runs or model folders to learn from.
         start: Finished run or model folder whose weights this one begins with.
 
     Raises:
@@ -401,7 +406,7 @@ def train(
         config=TrainingConfig(**changes),
         device=device,
         yunet=yunet,
-        teachers=[load_network(teacher)[0] for teacher in teachers],
+        teachers=[network_in(teacher) for teacher in teachers],
         start=starting_network(start, faces.crops[faces.usage == "Training"]) if start else None,
     )
     yield from trainer.run()
@@ -432,11 +437,21 @@ def starting_network(folder: Path, crops: npt.NDArray[np.uint8]) -> FaceNetwork:
     Raises:
         MoodcueError: The folder holds neither, or is damaged.
     """
-    if not (folder / MANIFEST).is_file():
-        return load_network(folder)[0]
-    network = network_of_model(folder)
-    renormalise(network, torch.from_numpy(preprocess(crops[:STATISTICS_FACES])))
+    network = network_in(folder)
+    if (folder / MANIFEST).is_file():
+        renormalise(network, torch.from_numpy(preprocess(crops[:STATISTICS_FACES])))
     return network
+
+
+def network_in(folder: Path) -> FaceNetwork:
+    """Return the network of a finished run or of a model folder, ready to answer.
+
+    Raises:
+        MoodcueError: The folder holds neither, or is damaged.
+    """
+    if (folder / MANIFEST).is_file():
+        return network_of_model(folder)
+    return load_network(folder)[0]
 
 
 @torch.no_grad()
