@@ -97,7 +97,8 @@ def inspect(what: str) -> dict[str, Any]:
 
 def crash(container: str) -> None:
     """End the process of a service as a crash does; `docker kill` would count as a stop."""
-    docker("exec", container, "python", "-c", _PROCESS_OF_SERVICE)
+    # What does it ends with the container, and so must not be waited for.
+    docker("exec", "--detach", container, "python", "-c", _PROCESS_OF_SERVICE)
 
 
 def run(
