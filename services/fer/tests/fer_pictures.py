@@ -57,8 +57,12 @@ def drawn_faces(count: int, *, seed: int) -> tuple[Pixels, npt.NDArray[np.int64]
     return np.clip(stripes[:, :, np.newaxis] + noise, 0, 255).astype(np.uint8), labels
 
 
-def write_fer2013(folder: Path, *, training: int, test: int, seed: int = 3) -> None:
-    """Write drawn faces in the form of FER2013; the last training picture is a test picture."""
+def write_fer2013(folder: Path, *, training: int, test: int, seed: int = 3) -> Path:
+    """Write drawn faces in the form of FER2013 and return their folder, made if it is not there.
+
+    The last training picture is a test picture.
+    """
+    folder.mkdir(exist_ok=True)
     crops, labels = drawn_faces(training + test, seed=seed)
     crops[training - 1], labels[training - 1] = crops[training], labels[training]
     sheet = np.zeros((64 * 48, 64 * 48), dtype=np.uint8)
@@ -85,3 +89,4 @@ def write_fer2013(folder: Path, *, training: int, test: int, seed: int = 3) -> N
                     **row_,
                 }
             )
+    return folder

@@ -28,9 +28,7 @@ def test_each_step_adds_to_the_one_before_and_the_last_is_the_whole_recipe() -> 
 def test_every_step_is_trained_and_measured_on_public_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    write_fer2013(data, training=300, test=14)
+    data = write_fer2013(tmp_path / "data", training=300, test=14)
     two = dict(list(steps().items())[:2])
     monkeypatch.setattr(ablation, "steps", lambda: two)
     records = list(

@@ -30,8 +30,7 @@ def model() -> FerModel:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    write_fer2013(tmp_path, training=30, test=14)
-    return tmp_path
+    return write_fer2013(tmp_path, training=30, test=14)
 
 
 def test_robustness_has_one_record_per_change_over_the_same_pictures(

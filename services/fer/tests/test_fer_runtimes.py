@@ -14,9 +14,7 @@ from moodcue_fer.training.train import train
 def test_runtimes_are_timed_and_compared_with_float32(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, run = tmp_path / "data", tmp_path / "run"
-    data.mkdir()
-    write_fer2013(data, training=200, test=30)
+    data, run = write_fer2013(tmp_path / "data", training=200, test=30), tmp_path / "run"
     changes = {"epochs": 2, "batch_size": 16, "shape": NetworkShape(stem=8, widths=(16, 32, 48))}
     list(train(data, folder=run, changes=changes, device="cpu", threads=1))
     monkeypatch.setattr(runtimes, "ROUNDS", 3)

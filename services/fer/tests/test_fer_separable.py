@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,25 +8,26 @@ import torch
 from fer_pictures import drawn_faces, write_fer2013
 from torch.nn import functional
 
+from moodcue_fer.datasets import load_fer2013
 from moodcue_fer.model import SHIPPED_MODEL, FerModel
 from moodcue_fer.preprocessing import preprocess
+from moodcue_fer.training.config import TrainingConfig
 from moodcue_fer.training.export import ServedNetwork, export
 from moodcue_fer.training.network import Answers, FaceNetwork, NetworkShape
 from moodcue_fer.training.run import TrainingError
 from moodcue_fer.training.separable import nearest_pair, separated
-from moodcue_fer.training.train import load_network, starting_network, train
+from moodcue_fer.training.shipped import network_of_model
+from moodcue_fer.training.train import Trainer, load_network, starting_network, train
 
 CROPS, _ = drawn_faces(40, seed=6)
 WHOLE = NetworkShape(stem=8, widths=(16, 32, 48))
-CHANGES = {"batch_size": 28, "held_out_share": 0.2}
+SEPARABLE = replace(WHOLE, rank=0.5)
+CHANGES: dict[str, Any] = {"batch_size": 28, "held_out_share": 0.2}
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_fer2013(folder, training=140, test=14)
-    return folder
+    return write_fer2013(tmp_path / "data", training=140, test=14)
 
 
 def answers_of(network: FaceNetwork) -> torch.Tensor:
@@ -74,7 +77,7 @@ def test_a_separable_run_begins_with_a_whole_network_and_is_served_like_any_othe
 ) -> None:
     changes = CHANGES | {"epochs": 1, "learning_rate": 1e-9, "shape": WHOLE}
     list(train(data, folder=tmp_path / "whole", changes=changes, device="cpu", threads=1))
-    changes["shape"] = NetworkShape(stem=8, widths=(16, 32, 48), rank=0.5)
+    changes["shape"] = SEPARABLE
     for folder, start in (("first", "whole"), ("second", "first")):
         list(
             train(
@@ -103,8 +106,7 @@ def test_a_separable_run_begins_with_a_whole_network_and_is_served_like_any_othe
 
 
 def test_a_whole_run_cannot_begin_with_a_separable_network(data: Path, tmp_path: Path) -> None:
-    shape = NetworkShape(stem=8, widths=(16, 32, 48), rank=0.5)
-    changes = CHANGES | {"epochs": 1, "shape": shape}
+    changes = CHANGES | {"epochs": 1, "shape": SEPARABLE}
     list(train(data, folder=tmp_path / "first", changes=changes, device="cpu", threads=1))
     changes["shape"] = WHOLE
     with pytest.raises(TrainingError, match="give its --channels and --rank"):
@@ -120,14 +122,25 @@ def test_a_whole_run_cannot_begin_with_a_separable_network(data: Path, tmp_path:
         )
 
 
-def test_a_model_folder_teaches_as_a_run_does(data: Path, tmp_path: Path) -> None:
+def test_a_model_folder_teaches_what_its_network_says(data: Path, tmp_path: Path) -> None:
     changes = CHANGES | {"epochs": 1, "shape": WHOLE, "teacher_share": 1.0}
-    records = train(
+    (taught,) = train(
         data,
-        folder=tmp_path / "run",
+        folder=tmp_path / "folder",
         changes=changes,
         device="cpu",
         threads=1,
         teachers=[SHIPPED_MODEL],
     )
-    assert np.isfinite([record["loss"] for record in records]).all()
+    faces, config = load_fer2013(data), TrainingConfig(**changes)
+    (wanted,) = Trainer(
+        faces,
+        folder=tmp_path / "network",
+        config=config,
+        teachers=[network_of_model(SHIPPED_MODEL)],
+    ).run()
+    (untaught,) = Trainer(
+        faces, folder=tmp_path / "alone", config=replace(config, teacher_share=0.0)
+    ).run()
+    assert taught["loss"] == wanted["loss"]
+    assert taught["loss"] != untaught["loss"]

@@ -44,10 +44,7 @@ EXPORTER_NOISE = "ignore:.*:FutureWarning"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_fer2013(folder, training=211, test=14)
-    return folder
+    return write_fer2013(tmp_path / "data", training=211, test=14)
 
 
 def log(folder: Path) -> list[dict[str, Any]]:
