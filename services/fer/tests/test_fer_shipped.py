@@ -3,10 +3,12 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from fer_pictures import drawn_faces, write_fer2013
 
+from moodcue.model_folder import MANIFEST, WEIGHTS, sha256_of
 from moodcue_fer.model import SHIPPED_MODEL, SHIPPED_MODELS, FerModel, ShippedName
 from moodcue_fer.preprocessing import preprocess
 from moodcue_fer.training.export import ServedNetwork, export
@@ -21,10 +23,7 @@ SMALL = NetworkShape(stem=8, widths=(16, 32, 48))
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_fer2013(folder, training=211, test=14)
-    return folder
+    return write_fer2013(tmp_path / "data", training=211, test=14)
 
 
 @pytest.mark.parametrize("name", get_args(ShippedName))
@@ -115,3 +114,16 @@ def test_what_is_no_model_to_train_on_is_refused_with_the_remedy(
         starting_network(model, CROPS)
     with pytest.raises(TrainingError, match="holds no run"):
         starting_network(tmp_path / "nowhere", CROPS)
+
+
+def test_a_model_whose_normalisations_are_not_folded_away_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SHIPPED_MODEL, tmp_path / "model"))
+    model = onnx.load(folder / WEIGHTS)
+    last = [node for node in model.graph.node if node.op_type == "Conv"][-1]
+    del last.input[2]
+    onnx.save(model, folder / WEIGHTS)
+    manifest = folder / MANIFEST
+    before, after = FerModel().manifest.sha256, sha256_of(folder / WEIGHTS)
+    manifest.write_text(manifest.read_text().replace(before, after))
+    with pytest.raises(TrainingError, match="give one that export wrote, or a run"):
+        network_of_model(folder)

@@ -1,5 +1,6 @@
 """The network inside a model folder, to train on from: what was shipped is enough to begin with."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -35,7 +36,7 @@ def network_of_model(folder: Path) -> FaceNetwork:
     try:
         network = FaceNetwork(config_of_model(manifest).shape)
         network.load_state_dict(_state(network, graph))
-    except (KeyError, RuntimeError, StopIteration, msgspec.ValidationError) as error:
+    except (KeyError, RuntimeError, StopIteration, ValueError) as error:
         raise TrainingError(
             f"the model in {folder} is none to train on from ({error}): give one that export "
             "wrote, or a run"
@@ -87,12 +88,10 @@ def _state(network: FaceNetwork, graph: onnx.GraphProto) -> dict[str, torch.Tens
     tensors = _tensors(graph)
     state = network.state_dict()
     layers = dict(network.named_modules())
-    convolutions = [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)]
-    normalisations = [
-        (name, layer.eps) for name, layer in layers.items() if isinstance(layer, nn.BatchNorm2d)
-    ]
-    following = iter(normalisations)
-    for name in convolutions:
+    parts = [part for part in layers.items() if isinstance(part[1], nn.Conv2d | nn.BatchNorm2d)]
+    for (name, layer), (following, normalisation) in pairwise(parts):
+        if not isinstance(layer, nn.Conv2d):
+            continue
         # The exporter adds to the names of weights, not within them.
         kernel, *bias = next(
             node.input[1:]
@@ -100,12 +99,11 @@ def _state(network: FaceNetwork, graph: onnx.GraphProto) -> dict[str, torch.Tens
             if node.op_type == "Conv" and f"network.{name}.weight" in node.input[1]
         )
         state[f"{name}.weight"] = tensors[kernel]
-        # The first of a separable pair has no normalisation, of which a bias would be left.
-        if bias:
-            normalisation, eps = next(following)
-            shift = tensors[bias[0]]
-            state[f"{normalisation}.bias"] = shift
-            state[f"{normalisation}.weight"] = torch.full_like(shift, (1 + eps) ** 0.5)
+        # None follows the column of a separable pair.
+        if isinstance(normalisation, nn.BatchNorm2d):
+            (shift,) = (tensors[part] for part in bias)
+            state[f"{following}.bias"] = shift
+            state[f"{following}.weight"] = torch.full_like(shift, (1 + normalisation.eps) ** 0.5)
     heads = [name for name, layer in layers.items() if isinstance(layer, nn.Linear)]
     for part in (f"{name}.{kind}" for name in heads for kind in ("weight", "bias")):
         state[part] = tensors.get(f"network.{part}", torch.zeros_like(state[part]))
