@@ -34,7 +34,8 @@ FINE_FACE: Final = 30
 PLACE_SIZES: Final = (0.8, 1.35)
 KNOWN_SIZES: Final = (0.84, 1.2)
 """Smallest and largest face that is looked for: in sides of a place that may be a face, and of a
-face that was there a moment ago, whose size is known within two fine steps.
+face that was there a moment ago, whose size is known within two fine steps. YuNet may
+answer with any size of a place near a known face.
 
 OpenCV tries every second place for faces of up to 48 pixels and every place for larger ones, which
 would weigh four times as much in the mean that becomes the box; here all are smaller. The time goes

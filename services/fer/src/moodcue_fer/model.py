@@ -16,9 +16,12 @@ from moodcue_fer.preprocessing import DESCRIPTION, preprocess
 ShippedName = Literal["fer-cnn", "fer-cnn-light"]
 """Models that come with this package."""
 
+DEFAULT_MODEL: Final[ShippedName] = "fer-cnn"
+"""The one that serves unless another is asked for."""
+
 SHIPPED_MODELS: Final = Path(__file__).parent / "models"
-SHIPPED_MODEL: Final = SHIPPED_MODELS / "fer-cnn"
-"""Their folders, and that of the one that serves unless another is asked for."""
+SHIPPED_MODEL: Final = SHIPPED_MODELS / DEFAULT_MODEL
+"""Their folders, and that of the default."""
 
 LARGEST_BATCH: Final = 64
 """Crops per call of the runtime, so that memory stays bounded on large data sets."""

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from moodcue.settings import ServiceSettings
-from moodcue_fer.model import SHIPPED_MODELS, Provider, ShippedName
+from moodcue_fer.model import DEFAULT_MODEL, SHIPPED_MODELS, Provider, ShippedName
 from moodcue_fer.personal import parse_shares
 
 
@@ -17,7 +17,7 @@ class FerSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="MOODCUE_FER_")
 
     model: ShippedName = Field(
-        "fer-cnn",
+        DEFAULT_MODEL,
         description="which of the shipped networks reads the faces; the light one does a tenth "
         "of the work and is right less often",
     )
